@@ -1,0 +1,45 @@
+# The three commands a newcomer needs; everything is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+WEAK := app/digits/checkpoints/weak
+STRONG := app/digits/checkpoints/strong
+TRAINED := build/train
+GATE = $(BIN)/pytest suites --html report.html --self-contained-html
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-worse demo-same train test clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+demo: .venv/installed  ## gate the strong demo checkpoint against the weak one: ships
+	$(GATE) --checkpoint A=$(WEAK) --checkpoint B=$(STRONG)
+
+demo-worse: .venv/installed  ## the other way round: held, exit code 1
+	$(GATE) --checkpoint A=$(STRONG) --checkpoint B=$(WEAK)
+
+demo-same: .venv/installed  ## the strong one against itself: ships
+	$(GATE) --checkpoint A=$(STRONG) --checkpoint B=$(STRONG)
+
+train: .venv/installed  ## train both demo checkpoints from scratch (about two minutes) and gate those
+	$(BIN)/python -m app.digits.train $(TRAINED) $(TRAIN_OPTIONS)
+	$(BIN)/pytest suites/test_relevance.py -q --vlm-goldens $(TRAINED)/goldens --vlm-accept-goldens \
+		--vlm-report $(TRAINED)/accepting --checkpoint A=$(TRAINED)/strong --checkpoint B=$(TRAINED)/strong
+	$(GATE) --vlm-goldens $(TRAINED)/goldens --checkpoint A=$(TRAINED)/weak --checkpoint B=$(TRAINED)/strong
+
+test: .venv/tox  ## the project's tests, style, types and the demo, each in a tox environment
+	$(BIN)/tox run
+
+clean:  ## remove everything that was made
+	rm -rf .venv .tox build dist vlm-report report.html
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints/ci.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints/ci.txt --editable '.[demo]'
+	@touch $@
+
+.venv/tox: .venv/bin/python constraints/ci.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints/ci.txt tox
+	@touch $@
