@@ -1,0 +1,103 @@
+"""What a checkpoint answered, as values that outlive the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FinishReason = Literal["stop", "length", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Time and memory of one whole batch; never a share of it.
+
+    Attributes:
+        seconds: wall time of the batch.
+        samples: rows in the batch.
+        tokens: new tokens of all rows.
+    """
+
+    seconds: float
+    samples: int
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """One answer.
+
+    Attributes:
+        raw: everything that was generated, special tokens removed.
+        reasoning: the part inside ``<think>...</think>``, empty without one.
+        answer: what is left, stripped.
+        finish_reason: ``stop`` ended by itself, ``length`` was truncated, ``error`` never came.
+        tokens: number of new tokens, the end token included.
+        seed: of the sampling; 0 for greedy decoding.
+    """
+
+    raw: str
+    reasoning: str
+    answer: str
+    finish_reason: FinishReason
+    tokens: int
+    seed: int = 0
+
+    @classmethod
+    def parse(cls, raw: str, *, finish_reason: FinishReason, tokens: int) -> Completion:
+        """Split the reasoning from the answer."""
+        before, opened, rest = raw.partition("<think>")
+        inside, closed, after = rest.partition("</think>")
+        if not opened:
+            reasoning, answer = "", raw
+        elif closed:
+            reasoning, answer = inside, before + after
+        else:
+            reasoning, answer = inside, ""
+        return cls(
+            raw=raw,
+            reasoning=reasoning.strip(),
+            answer=answer.strip(),
+            finish_reason=finish_reason,
+            tokens=tokens,
+        )
+
+    @property
+    def unusable(self) -> Literal["truncated", "empty", "error"] | None:
+        """Why this answer cannot be judged, or None where it can."""
+        if self.finish_reason == "error":
+            return "error"
+        if self.finish_reason == "length":
+            return "truncated"
+        return None if self.answer else "empty"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What one checkpoint answered to one sample.
+
+    Attributes:
+        sample_id: of the sample.
+        completions: at least one.
+        visual_tokens: how many tokens the images became.
+        batch_plan: digest of the plan it was computed under.
+        measurement: of the whole batch it was part of.
+        events: what happened on the way and may change numerics.
+    """
+
+    sample_id: str
+    completions: tuple[Completion, ...]
+    visual_tokens: int = 0
+    batch_plan: str = ""
+    measurement: Measurement | None = None
+    events: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> str:
+        """The first completion's answer."""
+        return self.completions[0].answer
+
+    @property
+    def unusable(self) -> Literal["truncated", "empty", "error"] | None:
+        """Why the first completion cannot be judged, or None."""
+        return self.completions[0].unusable

@@ -1,0 +1,116 @@
+"""Answers and maps of the checkpoints of one run; every batch is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.errors import RelevanceUnavailable
+from pytest_vlm.evaluation.batch_plan import BatchPlan, plan_batches
+from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.protocols import Progress
+from pytest_vlm.settings import GenerationSettings
+
+
+class EvaluationRun:
+    """Asks engines for what is not known yet and remembers the answers.
+
+    Samples of `dataset` are batched as the whole dataset is, whichever of them are asked for, so
+    that an answer does not depend on the question's company.
+
+    Args:
+        pool: where engines come from.
+        generation: the same for every checkpoint.
+        dataset: gives the run's dataset, or None without one.
+        evaluated: told a checkpoint's predictions when they were computed.
+        progress: told how far it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: EnginePool,
+        generation: GenerationSettings,
+        dataset: Callable[[], Sequence[Sample] | None],
+        evaluated: Callable[[CheckpointSpec, Sequence[Prediction]], None],
+        progress: Progress,
+    ) -> None:
+        self._pool = pool
+        self._generation = generation
+        self._dataset = dataset
+        self._evaluated = evaluated
+        self._progress = progress
+        self._predictions: dict[tuple[str, str, str], Prediction] = {}
+        self._heatmaps: dict[tuple[str, str, str], Heatmap] = {}
+        self._anew = False
+
+    def measure_anew(self, on: bool) -> None:
+        """While on, answers are computed for the asked samples alone and nothing is remembered."""
+        self._anew = on
+
+    def predict(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Prediction]:
+        """One prediction a sample, in order."""
+        plan, planned = self._plan(samples)
+        known = {} if self._anew else self._predictions
+        wanted = {s.id for s in samples if (spec.name, plan.digest, s.id) not in known}
+        todo = [batch for batch in plan.batches if any(planned[i].id in wanted for i in batch)]
+        total, computed = sum(map(len, todo)), list[Prediction]()
+        for batch in todo:
+            self._progress(f"{spec.name}: answers", len(computed), total)
+            engine = self._pool.get(spec)
+            for prediction in engine.predict([planned[i] for i in batch], self._generation):
+                computed.append(replace(prediction, batch_plan=plan.digest))
+                known[spec.name, plan.digest, prediction.sample_id] = computed[-1]
+            self._progress(f"{spec.name}: answers", len(computed), total)
+        if computed:
+            self._evaluated(spec, computed)
+        return [known[spec.name, plan.digest, sample.id] for sample in samples]
+
+    def relevance(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Heatmap]:
+        """One map a sample, of the answer this checkpoint gives, in order.
+
+        Raises:
+            RelevanceUnavailable: the checkpoint gives none.
+        """
+        answered = list(zip(samples, self.predict(spec, samples), strict=True))
+        keys = [(spec.name, sample.digest, prediction.answer) for sample, prediction in answered]
+        todo = [pair for key, pair in zip(keys, answered, strict=True) if key not in self._heatmaps]
+        size = self._generation.batch_size
+        for start in range(0, len(todo), size):
+            part = todo[start : start + size]
+            self._progress(f"{spec.name}: maps", start, len(todo))
+            maps = self._pool.get(spec).relevance(
+                [sample for sample, _ in part],
+                [prediction for _, prediction in part],
+                self._generation,
+            )
+            for (sample, prediction), heatmap in zip(part, maps, strict=True):
+                self._heatmaps[spec.name, sample.digest, prediction.answer] = heatmap
+        if todo:
+            self._progress(f"{spec.name}: maps", len(todo), len(todo))
+        return [
+            replace(self._heatmaps[key], sample=sample)
+            for key, sample in zip(keys, samples, strict=True)
+        ]
+
+    def relevance_or_none(
+        self, spec: CheckpointSpec, samples: Sequence[Sample]
+    ) -> Sequence[Heatmap | None]:
+        """Maps as evidence: None each where the checkpoint gives none."""
+        try:
+            return self.relevance(spec, samples)
+        except RelevanceUnavailable:
+            return [None] * len(samples)
+
+    def _plan(self, samples: Sequence[Sample]) -> tuple[BatchPlan, Sequence[Sample]]:
+        whole: Sequence[Sample] = samples
+        dataset = None if self._anew else self._dataset()
+        if dataset is not None:
+            own = {id(sample) for sample in dataset}
+            if all(id(sample) in own for sample in samples):
+                whole = dataset
+        return plan_batches(whole, self._generation.batch_size), whole

@@ -1,0 +1,1 @@
+"""Relevance maps: the value, its metrics and its pictures."""

@@ -1,0 +1,69 @@
+"""The seams: what the session asks of an engine, a loader and a meter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.settings import GenerationSettings
+
+
+class Engine(Protocol):
+    """One loaded checkpoint."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: ``cpu``, ``cuda:0``, or a server's address."""
+
+    @property
+    def no_relevance(self) -> str:
+        """Why it gives no relevance maps; empty where it does."""
+
+    def predict(self, samples: Sequence[Sample], settings: GenerationSettings) -> list[Prediction]:
+        """Answer one batch, in order; a sample it cannot answer gets a completion of ``error``."""
+
+    def relevance(
+        self,
+        samples: Sequence[Sample],
+        predictions: Sequence[Prediction],
+        settings: GenerationSettings,
+    ) -> list[Heatmap]:
+        """One map a sample, of the answer that was predicted.
+
+        Raises:
+            RelevanceUnavailable: with the reason that `no_relevance` gives.
+        """
+
+    def close(self) -> None:
+        """Free what it holds; it is not used afterwards."""
+
+
+Loader = Callable[[CheckpointSpec], Engine]
+
+
+class Meter(Protocol):
+    """Measures the memory of one device."""
+
+    @property
+    def device(self) -> str:
+        """What is measured, in words: ``CPU (resident memory)``."""
+
+    def reset(self) -> None:
+        """Forget the peak so far."""
+
+    def current(self) -> int:
+        """Bytes in use now."""
+
+    def peak(self) -> int:
+        """Most bytes in use since the last reset."""
+
+
+class Progress(Protocol):
+    """Told how far a long piece of work is."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """`done` of `total` samples of the work called `what`."""

@@ -1,0 +1,58 @@
+"""What a run was asked to do, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationSettings:
+    """How answers are generated; the same for every checkpoint of a run.
+
+    Attributes:
+        max_new_tokens: answers that reach it without ending count as truncated.
+        system_prompt: put before the messages of each sample that has no system message.
+        batch_size: samples a batch. Part of the settings because batching changes numerics.
+    """
+
+    max_new_tokens: int = 64
+    system_prompt: str | None = None
+    batch_size: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSettings:
+    """How a checkpoint is loaded; ``--checkpoint "B=path?dtype=bfloat16"`` overrides it for one.
+
+    Attributes:
+        dtype: a torch dtype by name, or ``"auto"`` for the one the checkpoint was saved in.
+        device: ``"auto"`` takes CUDA where there is one, else the CPU.
+        attention: an attention implementation of transformers, or ``"auto"``.
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    attention: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One run: the subject, the data, the claims' error rate, and where results go."""
+
+    checkpoints: tuple[str, ...] = ()
+    samples: Path | None = None
+    engine: str = "local"
+    limit: int | None = None
+    alpha: float = 0.05
+    inconclusive: Literal["fail", "warn"] = "fail"
+    memory_budget: int | None = None
+    max_loaded: int = 1
+    app: str | None = None
+    app_url: str | None = None
+    report: Path | None = None
+    goldens: Path = Path("goldens")
+    accept_goldens: bool = False
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    load: LoadSettings = field(default_factory=LoadSettings)
