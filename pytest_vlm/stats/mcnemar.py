@@ -1,0 +1,26 @@
+"""McNemar's test with the mid-p correction.
+
+Fagerland, Lydersen & Laake (2013), "The McNemar test for binary matched-pairs data: mid-p and
+asymptotic are better than exact conditional", BMC Medical Research Methodology 13:91.
+"""
+
+from __future__ import annotations
+
+from scipy.stats import binom
+
+
+def mcnemar_midp(losses: int, wins: int) -> float:
+    """One-sided mid-p of H0: losses and wins are equally likely, against more losses.
+
+    Returns:
+        P(X > losses) + P(X = losses) / 2 for X ~ Binomial(losses + wins, 1/2);
+        1 where there is nothing discordant: nothing speaks for a difference.
+    """
+    discordant = losses + wins
+    if discordant == 0:
+        return 1.0
+    tail = binom.sf(losses, discordant, 0.5) + 0.5 * binom.pmf(losses, discordant, 0.5)
+    return float(min(max(tail, SMALLEST), 1.0))
+
+
+SMALLEST = 5e-324

@@ -1,0 +1,74 @@
+"""How many samples a claim needs, and what a number of samples can show."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from pytest_vlm.errors import StatisticsError
+
+
+def n_required(
+    *,
+    margin: float,
+    discordant: float,
+    difference: float = 0.0,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> int:
+    """Pairs for Tango's score to show "not worse by margin" with the given power.
+
+    n = ((z_α s0 + z_β s1) / (Δ + m))², s1² = ψ - Δ², s0² = 2q̃ + d0(1 - d0), d0 = -m.
+
+    Args:
+        margin: m, in (0, 1).
+        discordant: ψ, the rate of pairs in which exactly one side is right.
+        difference: Δ, the true candidate - baseline.
+
+    Raises:
+        StatisticsError: the difference is at or below -margin, or impossible at this rate.
+    """
+    if difference + margin <= 0:
+        raise StatisticsError(
+            f"a difference of {difference:+g} can never show a margin of {margin}"
+        )
+    if abs(difference) > discordant:
+        raise StatisticsError(f"a difference of {difference:+g} needs a discordant rate as large")
+    b, c = (discordant - difference) / 2, (discordant + difference) / 2
+    d0 = -margin
+    linear = -b - c + (2 - c + b) * d0
+    q = (math.sqrt(linear**2 + 8 * b * d0 * (1 - d0)) - linear) / 4
+    s0 = math.sqrt(2 * q + d0 * (1 - d0))
+    s1 = math.sqrt(max(discordant - difference**2, 0.0))
+    z_alpha, z_beta = norm.isf(alpha), norm.isf(1 - power)
+    return max(
+        math.ceil(((z_alpha * s0 + z_beta * s1) / (difference + margin)) ** 2),
+        n_least(margin=margin, alpha=alpha),
+    )
+
+
+def n_least(*, margin: float, alpha: float = 0.05) -> int:
+    """Fewest pairs that could show the margin if not one answer differed: ⌈ln α/ln(1-m)⌉."""
+    return math.ceil(math.log(alpha) / math.log1p(-margin))
+
+
+def detectable_effect(
+    *, n: float, discordant: float, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Smallest loss that a one-sided test of "no difference" on n pairs finds with the given power.
+
+    Miettinen's formula: n = ((z_α √ψ + z_β √(ψ - Δ²)) / Δ)². Where not even a rate of ψ, all of it
+    losses, would be found, ψ is raised until it is.
+    """
+    z_alpha, z_beta = float(norm.isf(alpha)), float(norm.isf(1 - power))
+
+    def surplus(effect: float) -> float:
+        rate = max(discordant, effect)
+        spread = z_alpha * math.sqrt(rate) + z_beta * math.sqrt(max(rate - effect**2, 0.0))
+        return effect * math.sqrt(n) - spread
+
+    if surplus(1.0) < 0:
+        return 1.0
+    return float(brentq(surplus, 1e-9, 1.0, xtol=1e-9))
