@@ -1,0 +1,1 @@
+"""Checkpoints: named, inspected without loading, loaded a few at a time."""

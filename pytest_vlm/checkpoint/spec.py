@@ -1,0 +1,101 @@
+"""What ``--checkpoint`` names: ``[NAME=]SOURCE[@REV][?key=value&...]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from pytest_vlm.errors import SettingsError
+from pytest_vlm.settings import LoadSettings
+
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSpec:
+    """One checkpoint as the command line names it.
+
+    Attributes:
+        name: how it is called in tests, verdicts and reports.
+        source: a path, or a hub id.
+        revision: of a hub id; None for the default one.
+        load: how it is loaded.
+    """
+
+    name: str
+    source: str
+    revision: str | None = None
+    load: LoadSettings = LoadSettings()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> CheckpointSpec:
+    """Parse one ``--checkpoint`` value; a path that exists wins over ``NAME=``.
+
+    Raises:
+        SettingsError: an illegal name, an unknown key, or no source.
+    """
+    source, _, query = text.partition("?")
+    if Path(text).exists():
+        source, query = text, ""
+    name, revision = "", None
+    if not Path(source).exists():
+        before, equals, after = source.partition("=")
+        if equals:
+            name, source = before, after
+            _check_name(name, text)
+    if not source:
+        raise SettingsError(f"--checkpoint {text!r} names no checkpoint; write NAME=path/to/folder")
+    if not Path(source).exists() and "@" in source:
+        source, _, revision = source.rpartition("@")
+    if not name:
+        name = Path(source).name or Path(source).resolve().name
+        _check_name(name, text)
+    return CheckpointSpec(
+        name=name, source=source, revision=revision, load=_override(load, query, text)
+    )
+
+
+def parse_checkpoints(
+    texts: Iterable[str], load: LoadSettings = LoadSettings()
+) -> tuple[CheckpointSpec, ...]:
+    """Parse all of them; the first is the baseline.
+
+    Raises:
+        SettingsError: as `parse_checkpoint`, or two of one name.
+    """
+    specs: dict[str, CheckpointSpec] = {}
+    for text in texts:
+        spec = parse_checkpoint(text, load)
+        if spec.name in specs:
+            raise SettingsError(
+                f"two checkpoints are called {spec.name!r} ({specs[spec.name].source} and "
+                f"{spec.source}); name them apart: --checkpoint A=... --checkpoint B=..."
+            )
+        specs[spec.name] = spec
+    return tuple(specs.values())
+
+
+def _check_name(name: str, text: str) -> None:
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            f"--checkpoint {text!r}: the name {name!r} may only hold letters, digits, '.', '_' "
+            "and '-'; write NAME=path/to/folder"
+        )
+
+
+def _override(load: LoadSettings, query: str, text: str) -> LoadSettings:
+    known = {field.name for field in fields(LoadSettings)}
+    changes = dict(parse_qsl(query, keep_blank_values=True))
+    for key in changes:
+        if key not in known:
+            raise SettingsError(
+                f"--checkpoint {text!r}: unknown setting {key!r}; "
+                f"known are {', '.join(sorted(known))}"
+            )
+    return replace(load, **changes)

@@ -1,0 +1,1 @@
+"""Engines: what turns samples into predictions and relevance maps."""

@@ -1,0 +1,1 @@
+"""How much memory a test takes, and whether that is too much."""
