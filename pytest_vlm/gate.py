@@ -1,0 +1,152 @@
+"""The gate: from what was planned and what came back to one verdict a candidate. Fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_vlm.report.model import (
+    AbsenceRecord,
+    CandidateVerdict,
+    ClaimRecord,
+    GateVerdict,
+    GoldenRecord,
+    Record,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTest:
+    """A collected test about one checkpoint.
+
+    Attributes:
+        test: its node id.
+        checkpoint: whom it is about.
+        claims: how many claims it is to make; 0 for a plain test.
+    """
+
+    test: str
+    checkpoint: str
+    claims: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestOutcome:
+    """How a test ended."""
+
+    __test__ = False  # not a test class, whatever its name says to pytest
+
+    test: str
+    outcome: Literal["passed", "failed", "skipped"]
+    message: str = ""
+
+
+def decide(
+    *,
+    candidate: str,
+    baseline: str,
+    planned: Sequence[PlannedTest],
+    outcomes: Sequence[TestOutcome],
+    records: Sequence[Record],
+    selection: Sequence[str] = (),
+) -> CandidateVerdict:
+    """The verdict on one candidate.
+
+    HOLD: a claim failed, a test about either side failed, or something planned is missing.
+    INCONCLUSIVE: none failed, some claim is not shown. PARTIAL: nothing is wrong, but it was not
+    the whole suite. SHIP: every claim passed and nothing was left out.
+
+    Args:
+        candidate: its name.
+        baseline: its name; a broken baseline holds every candidate.
+        planned: every collected test that uses a checkpoint.
+        outcomes: one for each test that ended.
+        records: everything the tests recorded.
+        selection: why this is not the whole suite; empty when it is.
+    """
+    own = [test for test in planned if test.checkpoint in (candidate, baseline)]
+    claims = [r for r in records if isinstance(r, ClaimRecord) and r.candidate == candidate]
+    weighty = [
+        ("HOLD", [f"{c.score}: {c.sentence}" for c in claims if c.verdict == "fail"]),
+        ("HOLD", list(_failed(own, outcomes, claims))),
+        ("HOLD", list(_missing(own, outcomes, records, claims))),
+        (
+            "INCONCLUSIVE",
+            [f"{c.score}: {c.sentence}" for c in claims if c.verdict == "inconclusive"],
+        ),
+        ("PARTIAL", [*selection, *_no_claim(own, candidate), *_left_out(own, outcomes, records)]),
+    ]
+    verdict: GateVerdict = "SHIP"
+    for name, reasons in weighty:
+        if reasons:
+            verdict = name  # type: ignore[assignment]
+            break
+    reasons = [reason for _, found in weighty for reason in found]
+    return CandidateVerdict(
+        candidate=candidate,
+        baseline=baseline,
+        verdict=verdict,
+        reasons=(*reasons, *_passed(claims, records, candidate)),
+    )
+
+
+def _failed(
+    own: Sequence[PlannedTest], outcomes: Sequence[TestOutcome], claims: Sequence[ClaimRecord]
+) -> Iterator[str]:
+    names = {test.test for test in own}
+    explained = {claim.test for claim in claims if claim.verdict in ("fail", "inconclusive")}
+    for outcome in outcomes:
+        if outcome.outcome == "failed" and outcome.test in names - explained:
+            yield f"{_short(outcome.test)} failed: {outcome.message or 'see its section'}"
+
+
+def _missing(
+    own: Sequence[PlannedTest],
+    outcomes: Sequence[TestOutcome],
+    records: Sequence[Record],
+    claims: Sequence[ClaimRecord],
+) -> Iterator[str]:
+    ended = {outcome.test: outcome.outcome for outcome in outcomes}
+    absent = {record.test for record in records if isinstance(record, AbsenceRecord)}
+    planned_claims = [test for test in own if test.claims]
+    for test in own:
+        if test.test not in ended:
+            yield f"{_short(test.test)} never ended"
+        elif test.claims and test.test not in absent and ended[test.test] != "failed":
+            made = len({claim.id for claim in claims if claim.test == test.test})
+            if made < test.claims:
+                yield f"{_short(test.test)} made {made} of {test.claims} claims"
+    if planned_claims and not claims and all(test.test in absent for test in planned_claims):
+        yield "not one claim could be made"
+
+
+def _left_out(
+    own: Sequence[PlannedTest], outcomes: Sequence[TestOutcome], records: Sequence[Record]
+) -> Iterator[str]:
+    absent = {record.test for record in records if isinstance(record, AbsenceRecord)}
+    names = {test.test for test in own if not test.claims} - absent
+    for outcome in outcomes:
+        if outcome.outcome == "skipped" and outcome.test in names:
+            yield f"{_short(outcome.test)} was skipped"
+
+
+def _no_claim(own: Sequence[PlannedTest], candidate: str) -> Iterator[str]:
+    if not any(test.claims for test in own if test.checkpoint == candidate):
+        yield "no claim was selected"
+
+
+def _passed(
+    claims: Sequence[ClaimRecord], records: Sequence[Record], candidate: str
+) -> Iterator[str]:
+    for claim in claims:
+        if claim.verdict == "pass":
+            yield f"{claim.score}: {claim.sentence}"
+    goldens = [r for r in records if isinstance(r, GoldenRecord) and r.candidate == candidate]
+    matching = [record for record in goldens if record.verdict == "pass"]
+    if goldens:
+        yield f"{len(matching)} of {len(goldens)} golden maps match"
+
+
+def _short(test: str) -> str:
+    return test.rpartition("::")[2] or test

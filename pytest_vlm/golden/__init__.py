@@ -1,0 +1,1 @@
+"""Goldens: accepted relevance maps, compared as numbers and reviewed as pictures."""

@@ -1,0 +1,132 @@
+"""``golden("name").check(map)``: the accepted map, or a pending one and a red test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pytest_vlm.errors import GoldenError
+from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.golden.comparison import GoldenComparison, Tolerance, compare_maps
+from pytest_vlm.golden.store import Golden, GoldenStore, Provenance
+from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.heatmap.rendering import overlay, png
+from pytest_vlm.report.evidence import EvidenceFolder
+from pytest_vlm.report.model import GoldenRecord, Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenCheck:
+    """One golden of one test, to be checked against one candidate's map.
+
+    Attributes:
+        id: test without parameters, a slash, and the name given.
+        accept: take every map that is checked as the new golden.
+    """
+
+    id: str
+    test: str
+    candidate: str
+    accepted: GoldenStore
+    pending: GoldenStore
+    accept: bool
+    provenance: Callable[[Heatmap], Provenance]
+    baseline_map: Callable[[Sample], Heatmap | None]
+    evidence: EvidenceFolder
+    record: Callable[[Record], None]
+
+    def check(self, heatmap: Heatmap, *, tolerance: Tolerance = Tolerance()) -> None:
+        """Compare with the accepted map.
+
+        A missing or different golden leaves a pending one in the run's folder.
+
+        Raises:
+            AssertionError: there is no golden, or the map is not within the tolerance.
+            GoldenError: the golden cannot be read, or the map does not say whose answer it is.
+        """
+        __tracebackhide__ = True
+        sample = heatmap.sample
+        if sample is None:
+            raise GoldenError(
+                "this map does not say whose answer it explains; use relevance(sample)"
+            )
+        golden = self.accepted.load(self.id)
+        if self.accept:
+            self._save(self.accepted, heatmap, sample, accepted=True)
+            self._record(golden, heatmap, sample, "accepted", "Accepted as the new golden.")
+            return
+        if golden is None:
+            self._save(self.pending, heatmap, sample)
+            sentence = f"No golden was accepted yet; a pending one is in {self.pending.folder}."
+            self._record(None, heatmap, sample, "missing", sentence)
+            raise AssertionError(f"golden {self.id}: {sentence} {self._next_step()}")
+        found = self._compare(golden, heatmap, sample, tolerance)
+        distance = found.distance
+        if not found.problem and distance is not None:
+            sentence = (
+                f"Correlation {distance.pearson:.4f} (at least {tolerance.pearson}), largest "
+                f"deviation {distance.max_deviation:.2f} (at most {tolerance.max_deviation})."
+            )
+            self._record(golden, heatmap, sample, "pass", sentence, found)
+            return
+        self._save(self.pending, heatmap, sample)
+        sentence = f"Not the accepted map: {found.problem}."
+        self._record(golden, heatmap, sample, "fail", sentence, found)
+        raise AssertionError(
+            f"golden {self.id}, {self.candidate}: {sentence} Look at the report; if the new map is "
+            f"right: {self._next_step()}"
+        )
+
+    def _compare(
+        self, golden: Golden, heatmap: Heatmap, sample: Sample, tolerance: Tolerance
+    ) -> GoldenComparison:
+        if golden.provenance.sample_digest != sample.digest:
+            return GoldenComparison(
+                distance=None,
+                problem=f"it was accepted for another sample ({golden.provenance.sample_id!r}, "
+                "or the same with other content)",
+            )
+        return compare_maps(golden.heatmap, heatmap, tolerance)
+
+    def _save(
+        self, store: GoldenStore, heatmap: Heatmap, sample: Sample, *, accepted: bool = False
+    ) -> None:
+        provenance = self.provenance(heatmap)
+        if accepted:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            provenance = replace(provenance, accepted=now, reason="--vlm-accept-goldens")
+        picture = png(overlay(sample.frames[0].open(), heatmap))
+        store.save(Golden(id=self.id, heatmap=heatmap, picture=picture, provenance=provenance))
+
+    def _record(
+        self,
+        golden: Golden | None,
+        heatmap: Heatmap,
+        sample: Sample,
+        verdict: str,
+        sentence: str,
+        found: GoldenComparison | None = None,
+    ) -> None:
+        distance = found.distance if found is not None else None
+        self.record(
+            GoldenRecord(
+                test=self.test,
+                candidate=self.candidate,
+                golden=self.id,
+                verdict=verdict,
+                sentence=sentence,
+                pearson=distance.pearson if distance is not None else None,
+                max_deviation=distance.max_deviation if distance is not None else None,
+                evidence=self.evidence.write_golden(
+                    f"{self.test} {self.id}",
+                    sample,
+                    golden=golden.heatmap if golden is not None else None,
+                    baseline=self.baseline_map(sample),
+                    candidate=heatmap,
+                ),
+            )
+        )
+
+    def _next_step(self) -> str:
+        return f"python -m pytest_vlm accept {self.pending.folder.parent} {self.id}"

@@ -1,0 +1,168 @@
+"""What a run found, as plain values that survive JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+GateVerdict = Literal["SHIP", "HOLD", "INCONCLUSIVE", "PARTIAL"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimRecord:
+    """One claim about one candidate.
+
+    Attributes:
+        id: test and position of the claim in it.
+        result: fields of the comparison's result; empty where nothing was compared.
+        verdict: ``pass`` | ``fail`` | ``inconclusive`` | ``reported`` (numbers without a claim).
+        unusable: side to kind (truncated, empty, error) to count.
+        evidence: file in the run's folder with the flipped samples; empty without any.
+    """
+
+    id: str
+    test: str
+    candidate: str
+    baseline: str
+    score: str
+    claim: str
+    verdict: str
+    sentence: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+    unusable: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    evidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenRecord:
+    """One golden against one candidate's map.
+
+    Attributes:
+        verdict: ``pass`` | ``fail`` | ``missing`` | ``accepted``.
+        evidence: file in the run's folder with the pictures; empty without any.
+    """
+
+    test: str
+    candidate: str
+    golden: str
+    verdict: str
+    sentence: str
+    pearson: float | None = None
+    max_deviation: float | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryRecord:
+    """What a test took of a device's memory, in bytes; None is "not measured" or "no limit"."""
+
+    test: str
+    checkpoint: str
+    device: str
+    peak: int | None
+    limit: int | None
+    within: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedRecord:
+    """How long one checkpoint took for a dataset; reported, not gated."""
+
+    checkpoint: str
+    samples: int
+    seconds: float
+    new_tokens: int
+    visual_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbsenceRecord:
+    """A claim that was not made, and why it could not be."""
+
+    test: str
+    checkpoint: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRecord:
+    """Something that happened on the way and that a reviewer should know."""
+
+    checkpoint: str
+    event: str
+
+
+Record = ClaimRecord | GoldenRecord | MemoryRecord | SpeedRecord | AbsenceRecord | EventRecord
+
+KINDS: Mapping[str, type[Record]] = {kind.__name__: kind for kind in get_args(Record)}
+
+
+def dump_record(record: Record) -> str:
+    """A record as one line of JSON that knows its kind."""
+    return json.dumps({"kind": type(record).__name__, **asdict(record)}, ensure_ascii=False)
+
+
+def load_record(text: str) -> Record:
+    """The inverse of `dump_record`."""
+    fields = json.loads(text)
+    kind = KINDS[fields.pop("kind")]
+    if "warnings" in fields:
+        fields["warnings"] = tuple(fields["warnings"])
+    return kind(**fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSummary:
+    """One side of the run, from its files."""
+
+    name: str
+    source: str
+    architecture: str = ""
+    parameters: int = 0
+    bytes: int = 0
+    dtypes: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateVerdict:
+    """The gate's decision on one candidate, and the reasons in order of weight."""
+
+    candidate: str
+    baseline: str
+    verdict: GateVerdict
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.verdict}  {self.candidate} against {self.baseline}: {'; '.join(self.reasons)}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """Everything a renderer needs.
+
+    Attributes:
+        command: the command line to run it again.
+        created: UTC date and time.
+        samples: what was asked, in words.
+        versions: library to version.
+    """
+
+    command: str
+    created: str
+    samples: str
+    versions: Mapping[str, str]
+    checkpoints: tuple[CheckpointSummary, ...]
+    verdicts: tuple[CandidateVerdict, ...]
+    records: tuple[Record, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: what ``run.json`` holds."""
+        content = asdict(self)
+        content["records"] = [json.loads(dump_record(record)) for record in self.records]
+        return content

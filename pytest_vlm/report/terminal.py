@@ -1,0 +1,53 @@
+"""The verdict as lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pytest_vlm.memory.size import format_size
+from pytest_vlm.report.model import AbsenceRecord, MemoryRecord, RunReport, SpeedRecord
+
+Line = tuple[str, Mapping[str, bool]]
+COLOURS: Mapping[str, Mapping[str, bool]] = {
+    "SHIP": {"green": True, "bold": True},
+    "HOLD": {"red": True, "bold": True},
+    "INCONCLUSIVE": {"yellow": True, "bold": True},
+    "PARTIAL": {"cyan": True, "bold": True},
+}
+
+
+def summary_lines(report: RunReport, folder: Path) -> Iterator[Line]:
+    """One verdict a candidate with its numbers, then what was measured and where to look."""
+    for verdict in report.verdicts:
+        head = f"{verdict.verdict}  {verdict.candidate} against {verdict.baseline}"
+        yield head, COLOURS[verdict.verdict]
+        for reason in verdict.reasons:
+            yield f"  {reason}", {}
+    absences = {(r.test, r.reason) for r in report.records if isinstance(r, AbsenceRecord)}
+    for reason in sorted({reason for _, reason in absences}):
+        yield f"  not claimed: {reason}", {"yellow": True}
+    for record in _measured(report):
+        yield f"  {record}", {}
+    yield f"report: {folder / 'index.html'}", {}
+
+
+def _measured(report: RunReport) -> Iterator[str]:
+    for checkpoint in report.checkpoints:
+        speeds = [
+            r
+            for r in report.records
+            if isinstance(r, SpeedRecord) and r.checkpoint == checkpoint.name
+        ]
+        memory = [
+            r.peak
+            for r in report.records
+            if isinstance(r, MemoryRecord) and r.checkpoint == checkpoint.name
+        ]
+        samples, seconds = sum(r.samples for r in speeds), sum(r.seconds for r in speeds)
+        if not samples:
+            continue
+        peaks = [peak for peak in memory if peak is not None]
+        peak = f"peak {format_size(max(peaks))}" if peaks else "memory not measured"
+        rate = f"{samples / seconds:.0f} samples/s" if seconds > 0 else "speed not measured"
+        yield f"{checkpoint.name}: {rate}, {peak}"
