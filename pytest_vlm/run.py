@@ -1,0 +1,254 @@
+"""One pytest run: its session, what was planned, what came back, and the report at the end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
+from pytest_vlm.errors import SettingsError, VlmError
+from pytest_vlm.gate import PlannedTest, TestOutcome, decide
+from pytest_vlm.options import read_settings
+from pytest_vlm.report.model import CandidateVerdict, Record, RunReport, dump_record, load_record
+
+if TYPE_CHECKING:
+    from pytest_vlm.protocols import Progress
+    from pytest_vlm.session import Session
+
+PROPERTY = "vlm"
+COLLECTED = "collected.json"
+GATE = "vlm gate"
+LIBRARIES = ("pytest-vlm", "torch", "transformers", "numpy", "scipy", "pillow", "pytest")
+RUN = pytest.StashKey["Run"]()
+
+
+def run_of(config: pytest.Config) -> Run:
+    """The run that belongs to a pytest configuration."""
+    if RUN not in config.stash:
+        config.stash[RUN] = Run(config)
+    return config.stash[RUN]
+
+
+def open_session(config: pytest.Config) -> Session:
+    """The run's session, opened at the first use."""
+    return run_of(config).session
+
+
+class Run:
+    """Lives on the controller and, with xdist, once more on each worker.
+
+    A worker's records travel on its reports' ``user_properties``, what it collected as a file in
+    the run's folder: both survive when the worker is killed.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.settings = read_settings(config)
+        try:
+            self.checkpoints: tuple[CheckpointSpec, ...] = parse_checkpoints(
+                self.settings.checkpoints, self.settings.load
+            )
+        except SettingsError as error:
+            raise pytest.UsageError(str(error)) from error
+        self.folder = self.settings.report or config.invocation_params.dir / "vlm-report"
+        self.report: RunReport | None = None
+        self._session: Session | None = None
+        self._pending: list[Record] = []
+        self._planned: list[PlannedTest] = []
+        self._deselected = 0
+        self._records: dict[str, Record] = {}
+        self._outcomes: dict[str, TestOutcome] = {}
+
+    @property
+    def worker(self) -> bool:
+        """Whether this process is one of xdist's workers."""
+        return hasattr(self._config, "workerinput")
+
+    @property
+    def session(self) -> Session:
+        """The session of this process."""
+        if self._session is None:
+            from pytest_vlm.session import Session
+
+            self._session = Session(
+                self.settings,
+                folder=self.folder,
+                record=self._pending.append,
+                progress=self._progress(),
+            )
+        return self._session
+
+    def preflight(self) -> None:
+        """Stop before the first test where a checkpoint or the samples cannot be used.
+
+        Raises:
+            pytest.UsageError: with the reason and the next step.
+        """
+        if not self.checkpoints or self.worker:
+            return
+        (self.folder / COLLECTED).unlink(missing_ok=True)
+        try:
+            self.session.preflight()
+        except VlmError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def plan(self, planned: Sequence[PlannedTest]) -> None:
+        """Remember what was collected."""
+        self._planned = list(planned)
+        if self.worker and self._planned:
+            content = {"deselected": self._deselected, "planned": [asdict(t) for t in planned]}
+            self.folder.mkdir(parents=True, exist_ok=True)
+            own = self.folder / f"{COLLECTED}.{self._config.workerinput['workerid']}"  # type: ignore[attr-defined]
+            own.write_text(json.dumps(content), encoding="utf-8")
+            own.replace(self.folder / COLLECTED)
+
+    def deselect(self, count: int) -> None:
+        """Remember that tests were left out."""
+        self._deselected += count
+
+    def take_pending(self) -> list[tuple[str, object]]:
+        """What was recorded since the last call, as user properties of the test that did it."""
+        taken = [(PROPERTY, dump_record(record)) for record in self._pending]
+        self._pending.clear()
+        return list(taken)
+
+    def add(self, record: Record) -> None:
+        """Record something on behalf of the test that is running."""
+        self._pending.append(record)
+
+    def note(self, report: pytest.TestReport) -> None:
+        """Take in a test's report; records come back on several phases and count once."""
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                record = load_record(str(value))
+                self._records[getattr(record, "id", str(value))] = record
+        known = self._outcomes.get(report.nodeid)
+        if report.failed or (known is None and (report.skipped or report.when == "call")):
+            self._outcomes[report.nodeid] = TestOutcome(
+                test=report.nodeid, outcome=report.outcome, message=_last_line(report)
+            )
+
+    def finish(self, session: pytest.Session) -> tuple[CandidateVerdict, ...]:
+        """Decide, write ``index.html`` and ``run.json``, and give the verdicts.
+
+        Empty where nothing was to be decided: no candidate, or no test about one.
+        """
+        if self._session is not None:
+            self._session.close()
+        if self.worker or self._config.option.collectonly:
+            return ()
+        self._read_collected()
+        if len(self.checkpoints) < 2 or not self._planned:
+            return ()
+        selection = self._selection(session)
+        verdicts = tuple(
+            decide(
+                candidate=candidate.name,
+                baseline=self.checkpoints[0].name,
+                planned=self._planned,
+                outcomes=list(self._outcomes.values()),
+                records=list(self._records.values()),
+                selection=selection,
+            )
+            for candidate in self.checkpoints[1:]
+        )
+        self.report = self._build(verdicts)
+        self._write(self.report)
+        return verdicts
+
+    def close(self) -> None:
+        """End what is still open after an interrupted run."""
+        if self._session is not None:
+            self._session.close()
+
+    def _read_collected(self) -> None:
+        path = self.folder / COLLECTED
+        if self._planned or not path.exists():
+            return
+        content = json.loads(path.read_text(encoding="utf-8"))
+        self._planned = [PlannedTest(**test) for test in content["planned"]]
+        self._deselected += int(content["deselected"])
+        path.unlink()
+
+    def _selection(self, session: pytest.Session) -> list[str]:
+        option = self._config.option
+        reasons = [
+            (self._deselected > 0, f"{self._deselected} tests were deselected"),
+            (bool(getattr(option, "lf", False)), "only the last failed tests were run (--lf)"),
+            (any("::" in arg for arg in self._config.args), "single tests were named"),
+            (bool(session.shouldfail or session.shouldstop), "the run was stopped early"),
+            (
+                self.settings.limit is not None,
+                f"only the first {self.settings.limit} samples were asked",
+            ),
+        ]
+        return [reason for holds, reason in reasons if holds]
+
+    def _build(self, verdicts: tuple[CandidateVerdict, ...]) -> RunReport:
+        source = self.settings.samples
+        count = f"{len(self.session.samples)} samples of {source}" if source else "no samples file"
+        return RunReport(
+            command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            samples=count,
+            versions=_versions(),
+            checkpoints=tuple(self.session.describe(spec) for spec in self.checkpoints),
+            verdicts=verdicts,
+            records=tuple(self._records.values()),
+        )
+
+    def _write(self, report: RunReport) -> None:
+        from pytest_vlm.report.html import render_page
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "run.json").write_text(
+            json.dumps(report.to_json(), ensure_ascii=False, indent=1),
+            encoding="utf-8",
+            errors="replace",
+        )
+        (self.folder / "index.html").write_text(
+            render_page(report, self.folder), encoding="utf-8", errors="replace"
+        )
+
+    def _progress(self) -> Progress:
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+
+        def show(what: str, done: int, total: int) -> None:
+            if terminal is None or not terminal.isatty:
+                return
+            if done == 0:
+                terminal.ensure_newline()
+            filled = round(24 * done / total) if total else 24
+            bar = "█" * filled + "·" * (24 - filled)
+            terminal.rewrite(f"  {what} {bar} {done}/{total} ", erase=True)
+            if done == total:
+                terminal.rewrite("", erase=True)
+
+        return show
+
+
+def _last_line(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    text = str(crash.message) if crash is not None else str(report.longrepr or "")
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[0][:500] if lines else ""
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,378 @@
+"""The composition root: checkpoints, samples, evaluation and records. Knows nothing of pytest.
+
+>>> from pytest_vlm.session import Session
+>>> from pytest_vlm.settings import Settings
+>>> settings = Settings(checkpoints=("A=runs/a", "B=runs/b"), samples=Path("my.jsonl"))
+>>> with Session(settings) as session:                                     # doctest: +SKIP
+...     comparison = session.compare(session.candidates[0], session.samples, score=exact_match)
+...     print(comparison.assert_not_worse(margin=0.05))
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Self
+
+from pytest_vlm.app_client import AppClient, AppServer, run_app
+from pytest_vlm.checkpoint.folder import CheckpointFolder, check_comparable, inspect_folder
+from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.source import local_folder
+from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
+from pytest_vlm.claim import Comparison, Evaluation, Side
+from pytest_vlm.errors import RelevanceUnavailable, SamplesError, SettingsError
+from pytest_vlm.evaluation.dataset import Dataset, read_samples
+from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.run import EvaluationRun
+from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.golden.check import GoldenCheck
+from pytest_vlm.golden.store import GoldenStore, Provenance
+from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.memory.guard import MemoryGuard, MemoryUse
+from pytest_vlm.memory.meters import meter_for
+from pytest_vlm.protocols import Engine, Loader, Progress
+from pytest_vlm.report.evidence import EvidenceFolder
+from pytest_vlm.report.model import (
+    CheckpointSummary,
+    EventRecord,
+    MemoryRecord,
+    Record,
+    SpeedRecord,
+)
+from pytest_vlm.scores.score import Case, Score
+from pytest_vlm.settings import Settings
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+class Session:
+    """One run over one dataset: the first checkpoint is the baseline, the others are candidates.
+
+    Args:
+        settings: what to do.
+        loaders: engine name to loader, beside ``local``, ``fake`` and those of the entry-point
+            group ``pytest_vlm.loaders``.
+        folder: where evidence and pending goldens go.
+        record: told everything a report needs, as it happens.
+        progress: told how far an evaluation is.
+
+    Raises:
+        SettingsError: checkpoints that cannot be told apart, or an unknown engine.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        loaders: Mapping[str, Loader] | None = None,
+        folder: Path | None = None,
+        record: Callable[[Record], None] | None = None,
+        progress: Progress = _silent,
+    ) -> None:
+        self.settings = settings
+        self.checkpoints = parse_checkpoints(settings.checkpoints, settings.load)
+        self.folder = folder or settings.report or Path("vlm-report")
+        self.records: list[Record] = []
+        self._tell = record or self.records.append
+        self._pool = EnginePool(self._find_loader(loaders or {}), settings.max_loaded)
+        self._run = EvaluationRun(
+            pool=self._pool,
+            generation=settings.generation,
+            dataset=lambda: self.samples if settings.samples is not None else None,
+            evaluated=self._record_evaluation,
+            progress=progress,
+        )
+        self._folders: dict[str, CheckpointFolder] = {}
+        self._events: set[tuple[str, str]] = set()
+        self._app: AppServer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop models and end the app; the records stay."""
+        self._pool.clear()
+        if self._app is not None:
+            self._app.close()
+            self._app = None
+
+    @property
+    def baseline(self) -> CheckpointSpec:
+        """The first checkpoint."""
+        if not self.checkpoints:
+            raise SettingsError("no checkpoint was given; add --checkpoint A=path/to/folder")
+        return self.checkpoints[0]
+
+    @property
+    def candidates(self) -> tuple[CheckpointSpec, ...]:
+        """Every further checkpoint."""
+        return self.checkpoints[1:]
+
+    @cached_property
+    def samples(self) -> Dataset:
+        """The dataset, cut to the limit where there is one.
+
+        Raises:
+            SamplesError: no file was given, or it is not usable.
+        """
+        if self.settings.samples is None:
+            raise SamplesError("no samples were given; add --vlm-samples path/to/samples.jsonl")
+        return read_samples(self.settings.samples)[: self.settings.limit]
+
+    def preflight(self) -> None:
+        """Find out everything that can be known without loading a model.
+
+        Raises:
+            CheckpointError: a checkpoint that is missing, incomplete or none.
+            SamplesError: a samples file that is not usable.
+        """
+        for spec in self.checkpoints:
+            self.describe(spec)
+        if self.settings.samples is not None and self.checkpoints:
+            _ = self.samples
+
+    def describe(self, spec: CheckpointSpec) -> CheckpointSummary:
+        """A checkpoint from its files."""
+        if self.settings.engine != "local":
+            return CheckpointSummary(name=spec.name, source=spec.source)
+        folder = self._inspect(spec)
+        return CheckpointSummary(
+            name=spec.name,
+            source=spec.source,
+            architecture=folder.architecture,
+            parameters=folder.parameters,
+            bytes=folder.bytes,
+            dtypes=folder.dtypes,
+            fingerprint=folder.fingerprint,
+        )
+
+    def check_comparable(self, candidate: CheckpointSpec) -> None:
+        """Refuse a candidate that would not see the same question as the baseline.
+
+        Raises:
+            CheckpointMismatch: chat template, tokenizer or image processor differ.
+        """
+        if self.settings.engine == "local":
+            check_comparable(
+                self.baseline, self._inspect(self.baseline), candidate, self._inspect(candidate)
+            )
+
+    def engine(self, spec: CheckpointSpec) -> Engine:
+        """A checkpoint, loaded; others are dropped where room is needed."""
+        return self._pool.get(spec)
+
+    def predict(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Prediction]:
+        """One prediction a sample, in order."""
+        return self._run.predict(spec, samples)
+
+    def relevance(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Heatmap]:
+        """One map a sample, of the answer this checkpoint gives, in order.
+
+        Raises:
+            RelevanceUnavailable: the checkpoint gives none.
+        """
+        return self._run.relevance(spec, samples)
+
+    def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:
+        """Answers, maps where the score needs them, and the score's values."""
+        predictions = self.predict(spec, samples)
+        maps: Sequence[Heatmap | None] = [None] * len(samples)
+        if "relevance" in score.needs:
+            maps = self.relevance(spec, samples)
+        cases = [
+            Case(sample=sample, prediction=prediction, heatmap=heatmap)
+            for sample, prediction, heatmap in zip(samples, predictions, maps, strict=True)
+        ]
+        return Evaluation(predictions=tuple(predictions), values=tuple(score(cases)))
+
+    def compare(
+        self,
+        candidate: CheckpointSpec,
+        samples: Sequence[Sample],
+        *,
+        score: Score,
+        test: str = "",
+        id: str = "",
+    ) -> Comparison:
+        """A comparison with the baseline; nothing is evaluated until a claim is made."""
+        return Comparison(
+            id=id or f"{test}[{candidate.name}] {score.name}",
+            test=test,
+            baseline=self._side(self.baseline, score),
+            candidate=self._side(candidate, score),
+            samples=samples,
+            score=score,
+            settings=self.settings,
+            maps=lambda chosen: (
+                self._run.relevance_or_none(self.baseline, chosen),
+                self._run.relevance_or_none(candidate, chosen),
+            ),
+            evidence=EvidenceFolder(self.folder),
+            record=self.record,
+        )
+
+    def golden(self, candidate: CheckpointSpec, *, test: str, name: str, node: str) -> GoldenCheck:
+        """The golden `name` of a test, to be checked against the candidate's map."""
+        return GoldenCheck(
+            id=f"{test}/{name}",
+            candidate=candidate.name,
+            accepted=GoldenStore(self.settings.goldens),
+            pending=GoldenStore(self.folder / "pending"),
+            accept=self.settings.accept_goldens,
+            provenance=lambda heatmap: self._provenance(candidate, heatmap),
+            baseline_map=lambda sample: self._run.relevance_or_none(self.baseline, [sample])[0],
+            evidence=EvidenceFolder(self.folder),
+            record=self.record,
+            test=node,
+        )
+
+    def lacks(self, requirement: str) -> str:
+        """Why the run cannot meet a requirement of ``vlm_requires``; empty where it can.
+
+        Raises:
+            SettingsError: an unknown requirement.
+        """
+        kind, _, tag = requirement.partition(":")
+        if kind == "tag" and tag:
+            return "" if self.samples.tagged(tag) else f"no sample carries the tag {tag!r}"
+        if requirement == "regions":
+            return "" if self.samples.with_regions() else "no sample carries a region"
+        if requirement == "targets":
+            known = any(sample.targets for sample in self.samples)
+            return "" if known else "no sample carries a target"
+        if requirement == "app":
+            known = bool(self.settings.app or self.settings.app_url)
+            return "" if known else "no app is configured (--vlm-app or --vlm-app-url)"
+        if requirement == "relevance":
+            try:
+                self.relevance(self.baseline, self.samples[:1])
+            except RelevanceUnavailable as error:
+                return f"the baseline has no relevance maps: {error}"
+            return ""
+        raise SettingsError(
+            f"vlm_requires({requirement!r}) is unknown; "
+            "known are 'relevance', 'regions', 'targets', 'app' and 'tag:NAME'"
+        )
+
+    @contextmanager
+    def memory_guard(
+        self, spec: CheckpointSpec, *, limit: int | None, test: str = ""
+    ) -> Iterator[None]:
+        """Measure a block that starts without any loaded model and computes every answer anew.
+
+        Raises:
+            AssertionError: the block took more than the limit, or a limit could not be measured.
+        """
+
+        def tell(use: MemoryUse) -> None:
+            self.record(
+                MemoryRecord(
+                    test=test,
+                    checkpoint=spec.name,
+                    device=use.device,
+                    peak=use.peak,
+                    limit=use.limit,
+                    within=use.within,
+                )
+            )
+
+        device = self._device(spec)
+        self._pool.clear()
+        gc.collect()
+        self._run.measure_anew(True)
+        try:
+            with MemoryGuard(meter_for(device), limit, tell):
+                yield
+        finally:
+            self._run.measure_anew(False)
+
+    def app(self, spec: CheckpointSpec) -> AppClient:
+        """A client of the app, answering with one checkpoint; the app starts at the first call.
+
+        Raises:
+            AppError: it did not start, or none is configured.
+        """
+        if self._app is None:
+            self._app = run_app(self.settings)
+        return AppClient(self._app.url, spec.name)
+
+    def record(self, record: Record) -> None:
+        """Hand a record to whoever writes the report."""
+        self._tell(record)
+
+    def _find_loader(self, given: Mapping[str, Loader]) -> Loader:
+        known = dict(given)
+        known.setdefault("local", self._load_local)
+        known.setdefault("fake", _load_fake)
+        for entry in entry_points(group="pytest_vlm.loaders"):
+            if entry.name == self.settings.engine and entry.name not in known:
+                known[entry.name] = entry.load()
+        try:
+            return known[self.settings.engine]
+        except KeyError:
+            raise SettingsError(
+                f"unknown engine {self.settings.engine!r}; known are {', '.join(sorted(known))}"
+            ) from None
+
+    def _load_local(self, spec: CheckpointSpec) -> Engine:
+        from pytest_vlm.engine.local import LocalEngine
+
+        return LocalEngine(spec, self._inspect(spec).path)
+
+    def _inspect(self, spec: CheckpointSpec) -> CheckpointFolder:
+        if spec.name not in self._folders:
+            self._folders[spec.name] = inspect_folder(local_folder(spec))
+        return self._folders[spec.name]
+
+    def _side(self, spec: CheckpointSpec, score: Score) -> Side:
+        return Side(name=spec.name, evaluate=lambda chosen: self.evaluate(spec, chosen, score))
+
+    def _record_evaluation(self, spec: CheckpointSpec, fresh: Sequence[Prediction]) -> None:
+        batches = {id(p.measurement): p.measurement for p in fresh if p.measurement is not None}
+        self.record(
+            SpeedRecord(
+                checkpoint=spec.name,
+                samples=len(fresh),
+                seconds=sum(batch.seconds for batch in batches.values()),
+                new_tokens=sum(batch.tokens for batch in batches.values()),
+                visual_tokens=sum(prediction.visual_tokens for prediction in fresh),
+            )
+        )
+        for event in sorted({event for prediction in fresh for event in prediction.events}):
+            if (spec.name, event) not in self._events:
+                self._events.add((spec.name, event))
+                self.record(EventRecord(checkpoint=spec.name, event=event))
+
+    def _provenance(self, spec: CheckpointSpec, heatmap: Heatmap) -> Provenance:
+        assert heatmap.sample is not None
+        return Provenance(
+            sample_id=heatmap.sample.id,
+            sample_digest=heatmap.sample.digest,
+            method=heatmap.method,
+            checkpoint=spec.name,
+            fingerprint=self.describe(spec).fingerprint,
+            answer=self.predict(spec, [heatmap.sample])[0].answer,
+            device=self._device(spec),
+        )
+
+    def _device(self, spec: CheckpointSpec) -> str:
+        if self.settings.engine != "local" or spec.load.device != "auto":
+            return spec.load.device if spec.load.device != "auto" else "cpu"
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _load_fake(spec: CheckpointSpec) -> Engine:
+    from pytest_vlm.engine.fake import load_fake
+
+    return load_fake(spec)
