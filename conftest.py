@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+ROOT = Path(__file__).parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 pytest_plugins = ["pytester"]
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_vlm.errors import VlmError
+from pytest_vlm.errors import GoldenError, VlmError
 from pytest_vlm.golden.accept import accept_goldens, pending_goldens
 
 EPILOG = """examples:
   python -m pytest_vlm accept vlm-report                 list what is pending
   python -m pytest_vlm accept vlm-report --all --reason "new resolution"
-  python -m pytest_vlm accept vlm-report test_relevance.test_maps_are_the_accepted_ones/0007
+  python -m pytest_vlm accept vlm-report test_relevance.test_map/first --candidate B
 """
 
 
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     accept.add_argument("report", type=Path, metavar="REPORT_DIR")
     accept.add_argument("ids", nargs="*", metavar="ID", help="goldens to accept; none lists them")
     accept.add_argument("--all", action="store_true", help="accept every pending golden")
+    accept.add_argument(
+        "--candidate", metavar="NAME", help="whose maps; needed where several have pending ones"
+    )
     accept.add_argument("--reason", default="", help="why; kept in the golden's provenance")
     accept.add_argument(
         "--goldens", type=Path, default=Path("goldens"), help="where to; default goldens"
@@ -48,11 +51,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _accept(options: argparse.Namespace) -> int:
     pending = pending_goldens(options.report)
-    chosen = pending if options.all else options.ids
-    if not chosen:
-        print("\n".join(pending) if pending else f"nothing is pending in {options.report}")
+    if not pending:
+        print(f"nothing is pending in {options.report}")
+        return 2 if options.ids or options.all else 0
+    if not options.ids and not options.all:
+        for candidate, ids in pending.items():
+            print(f"{candidate}:", *ids, sep="\n  ")
         return 0
-    accept_goldens(options.report, options.goldens, chosen, options.reason)
+    candidate = options.candidate or next(iter(pending))
+    if options.candidate is None and len(pending) > 1:
+        raise GoldenError(f"several candidates have pending maps; add --candidate {candidate}")
+    chosen = pending.get(candidate, []) if options.all else options.ids
+    accept_goldens(
+        options.report, options.goldens, candidate=candidate, ids=chosen, reason=options.reason
+    )
     for id in chosen:
         print(f"accepted {options.goldens / id}")
     return 0

@@ -14,7 +14,8 @@
      └─ AppError                    the app under test did not start or did not answer
 
     AssertionError
-     └─ ClaimNotShown               a claim ended as fail or inconclusive; carries the result
+     ├─ ClaimNotShown               a claim ended as fail or inconclusive; says which
+     └─ MemoryLimitExceeded         a block took more than its limit, or could not be measured
 """
 
 from __future__ import annotations
@@ -70,3 +71,7 @@ class ClaimNotShown(AssertionError):
     def __init__(self, message: str, *, verdict: str) -> None:
         super().__init__(message)
         self.verdict = verdict
+
+
+class MemoryLimitExceeded(AssertionError):
+    """A block of work took more memory than it may, or its limit could not be measured."""

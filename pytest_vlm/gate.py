@@ -15,6 +15,8 @@ from pytest_vlm.report.model import (
     Record,
 )
 
+BROKEN = ("fail", "inconclusive", "missing")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedTest:
@@ -67,9 +69,11 @@ def decide(
     """
     own = [test for test in planned if test.checkpoint in (candidate, baseline)]
     claims = [r for r in records if isinstance(r, ClaimRecord) and r.candidate == candidate]
+    goldens = [r for r in records if isinstance(r, GoldenRecord) and r.candidate == candidate]
     weighty = [
         ("HOLD", [f"{c.score}: {c.sentence}" for c in claims if c.verdict == "fail"]),
-        ("HOLD", list(_failed(own, outcomes, claims))),
+        ("HOLD", [f"golden {g.golden}: {g.sentence}" for g in goldens if g.verdict in BROKEN]),
+        ("HOLD", list(_failed(own, outcomes, [*claims, *goldens]))),
         ("HOLD", list(_missing(own, outcomes, records, claims))),
         (
             "INCONCLUSIVE",
@@ -87,15 +91,17 @@ def decide(
         candidate=candidate,
         baseline=baseline,
         verdict=verdict,
-        reasons=(*reasons, *_passed(claims, records, candidate)),
+        reasons=(*reasons, *_passed(claims, goldens)),
     )
 
 
 def _failed(
-    own: Sequence[PlannedTest], outcomes: Sequence[TestOutcome], claims: Sequence[ClaimRecord]
+    own: Sequence[PlannedTest],
+    outcomes: Sequence[TestOutcome],
+    explaining: Sequence[ClaimRecord | GoldenRecord],
 ) -> Iterator[str]:
     names = {test.test for test in own}
-    explained = {claim.test for claim in claims if claim.verdict in ("fail", "inconclusive")}
+    explained = {record.test for record in explaining if record.verdict in BROKEN}
     for outcome in outcomes:
         if outcome.outcome == "failed" and outcome.test in names - explained:
             yield f"{_short(outcome.test)} failed: {outcome.message or 'see its section'}"
@@ -136,13 +142,10 @@ def _no_claim(own: Sequence[PlannedTest], candidate: str) -> Iterator[str]:
         yield "no claim was selected"
 
 
-def _passed(
-    claims: Sequence[ClaimRecord], records: Sequence[Record], candidate: str
-) -> Iterator[str]:
+def _passed(claims: Sequence[ClaimRecord], goldens: Sequence[GoldenRecord]) -> Iterator[str]:
     for claim in claims:
         if claim.verdict == "pass":
             yield f"{claim.score}: {claim.sentence}"
-    goldens = [r for r in records if isinstance(r, GoldenRecord) and r.candidate == candidate]
     matching = [record for record in goldens if record.verdict == "pass"]
     if goldens:
         yield f"{len(matching)} of {len(goldens)} golden maps match"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_vlm.errors import VlmError
+from pytest_vlm.errors import MemoryLimitExceeded, VlmError
 from pytest_vlm.fixtures import (  # noqa: F401  (fixtures are found by being here)
     _vlm_candidate,
     _vlm_checkpoint,
@@ -34,6 +34,8 @@ from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
 from pytest_vlm.report.model import AbsenceRecord
 from pytest_vlm.report.terminal import summary_lines
 from pytest_vlm.run import run_of
+
+SELF_EXPLAINING = (VlmError, MemoryLimitExceeded)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,7 +96,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     item.user_properties.extend(run_of(item.config).take_pending())
     report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, VlmError):
+    if call.excinfo is not None and isinstance(call.excinfo.value, SELF_EXPLAINING):
         report.longrepr = f"{item.nodeid}: {call.excinfo.value}"
     return report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_vlm.protocols import Progress
     from pytest_vlm.session import Session
 
+PENDING = "pending"
 PROPERTY = "vlm"
 COLLECTED = "collected.json"
 GATE = "vlm gate"
@@ -92,11 +94,20 @@ class Run:
         """
         if not self.checkpoints or self.worker:
             return
-        (self.folder / COLLECTED).unlink(missing_ok=True)
+        self._clear_previous()
         try:
             self.session.preflight()
         except VlmError as error:
             raise pytest.UsageError(str(error)) from error
+
+    def _clear_previous(self) -> None:
+        """Drop what an earlier run left, so that no old evidence or pending golden is reviewed."""
+        if not (self.folder / "run.json").exists():
+            return
+        for name in ("evidence", PENDING):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in (COLLECTED, "run.json", "index.html"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def plan(self, planned: Sequence[PlannedTest]) -> None:
         """Remember what was collected."""
@@ -208,9 +219,7 @@ class Run:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "run.json").write_text(
-            json.dumps(report.to_json(), ensure_ascii=False, indent=1),
-            encoding="utf-8",
-            errors="replace",
+            json.dumps(report.to_json(), indent=1), encoding="utf-8"
         )
         (self.folder / "index.html").write_text(
             render_page(report, self.folder), encoding="utf-8", errors="replace"

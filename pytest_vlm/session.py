@@ -226,7 +226,7 @@ class Session:
             id=f"{test}/{name}",
             candidate=candidate.name,
             accepted=GoldenStore(self.settings.goldens),
-            pending=GoldenStore(self.folder / "pending"),
+            report=self.folder,
             accept=self.settings.accept_goldens,
             provenance=lambda heatmap: self._provenance(candidate, heatmap),
             baseline_map=lambda sample: self._run.relevance_or_none(self.baseline, [sample])[0],
@@ -270,7 +270,7 @@ class Session:
         """Measure a block that starts without any loaded model and computes every answer anew.
 
         Raises:
-            AssertionError: the block took more than the limit, or a limit could not be measured.
+            MemoryLimitExceeded: it took more than the limit, or could not be measured.
         """
 
         def tell(use: MemoryUse) -> None:

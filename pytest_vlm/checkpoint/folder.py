@@ -95,7 +95,7 @@ def check_comparable(
     ):
         if one != other:
             raise CheckpointMismatch(
-                f"the {what} of {sides} differs, so they do not see the same question. "
+                f"the {what}s of {sides} differ, so they do not see the same question. "
                 f"Copy the baseline's {what} files into the candidate's folder, or compare each "
                 "with a baseline of its own kind"
             )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.golden.accept import accept_command, pending_store
 from pytest_vlm.golden.comparison import GoldenComparison, Tolerance, compare_maps
 from pytest_vlm.golden.store import Golden, GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -22,6 +24,7 @@ class GoldenCheck:
 
     Attributes:
         id: test without parameters, a slash, and the name given.
+        report: the run's folder, where a map that does not match waits for a person.
         accept: take every map that is checked as the new golden.
     """
 
@@ -29,7 +32,7 @@ class GoldenCheck:
     test: str
     candidate: str
     accepted: GoldenStore
-    pending: GoldenStore
+    report: Path
     accept: bool
     provenance: Callable[[Heatmap], Provenance]
     baseline_map: Callable[[Sample], Heatmap | None]
@@ -57,8 +60,8 @@ class GoldenCheck:
             self._record(golden, heatmap, sample, "accepted", "Accepted as the new golden.")
             return
         if golden is None:
-            self._save(self.pending, heatmap, sample)
-            sentence = f"No golden was accepted yet; a pending one is in {self.pending.folder}."
+            self._save(self._pending, heatmap, sample)
+            sentence = f"No golden was accepted yet; a pending one is in {self._pending.folder}."
             self._record(None, heatmap, sample, "missing", sentence)
             raise AssertionError(f"golden {self.id}: {sentence} {self._next_step()}")
         found = self._compare(golden, heatmap, sample, tolerance)
@@ -70,13 +73,17 @@ class GoldenCheck:
             )
             self._record(golden, heatmap, sample, "pass", sentence, found)
             return
-        self._save(self.pending, heatmap, sample)
+        self._save(self._pending, heatmap, sample)
         sentence = f"Not the accepted map: {found.problem}."
         self._record(golden, heatmap, sample, "fail", sentence, found)
         raise AssertionError(
             f"golden {self.id}, {self.candidate}: {sentence} Look at the report; if the new map is "
             f"right: {self._next_step()}"
         )
+
+    @property
+    def _pending(self) -> GoldenStore:
+        return pending_store(self.report, self.candidate)
 
     def _compare(
         self, golden: Golden, heatmap: Heatmap, sample: Sample, tolerance: Tolerance
@@ -129,4 +136,4 @@ class GoldenCheck:
         )
 
     def _next_step(self) -> str:
-        return f"python -m pytest_vlm accept {self.pending.folder.parent} {self.id}"
+        return accept_command(self.report, self.candidate, self.id)

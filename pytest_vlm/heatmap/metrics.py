@@ -14,7 +14,7 @@ class MapDistance:
 
     Attributes:
         pearson: correlation of the cell values; shape only, blind to scale.
-        max_deviation: largest |p - q| of the sum-normalised maps, as a share of the golden's maximum.
+        max_deviation: largest |p - q| of the sum-normalised maps, over the golden's maximum.
         scale_ratio: total mass of the other map over the golden's.
     """
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from pytest_vlm.heatmap.heatmap import Heatmap
 
-SMALLEST_EDGE = 224
+SMALLEST_EDGE, LARGEST_EDGE = 224, 768
 BAR_WIDTH = 10
 OPACITY = 0.62
 
@@ -57,9 +57,13 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def enlarge(picture: Image.Image) -> Image.Image:
-    """Small pictures blown up by a whole factor without smoothing, so that pixels stay pixels."""
-    factor = max(1, -(-SMALLEST_EDGE // min(picture.size)))
+def fit_for_review(picture: Image.Image) -> Image.Image:
+    """Small pictures blown up by a whole factor, so that pixels stay pixels; large ones shrunk."""
+    if max(picture.size) > LARGEST_EDGE:
+        shrunk = picture.copy()
+        shrunk.thumbnail((LARGEST_EDGE, LARGEST_EDGE))
+        return shrunk
+    factor = max(1, min(-(-SMALLEST_EDGE // min(picture.size)), LARGEST_EDGE // max(picture.size)))
     return picture.resize(
         (picture.width * factor, picture.height * factor), Image.Resampling.NEAREST
     )
@@ -71,7 +75,7 @@ def _draw(
     colours: NDArray[np.uint8],
     scale: tuple[tuple[int, int, int], ...],
 ) -> Image.Image:
-    base = enlarge(picture.convert("L").convert("RGB"))
+    base = fit_for_review(picture.convert("L").convert("RGB"))
     factor = base.width / picture.width
     layer = base.copy()
     pen = ImageDraw.Draw(layer)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from pytest_vlm.errors import MemoryLimitExceeded
 from pytest_vlm.memory.size import format_size
 from pytest_vlm.protocols import Meter
 
@@ -44,7 +45,7 @@ class MemoryGuard:
     weights.
 
     Args:
-        find_meter: gives the meter once the block has ended, when the device is known.
+        meter: of the device, None where nothing can be measured.
         limit: bytes, or None to measure only.
         record: told the use, whatever the outcome.
     """
@@ -69,4 +70,4 @@ class MemoryGuard:
         use = MemoryUse(device=device, peak=peak, limit=self._limit)
         self._record(use)
         if failure is None and not use.within:
-            raise AssertionError(f"memory: {use}")
+            raise MemoryLimitExceeded(str(use))

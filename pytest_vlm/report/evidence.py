@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.heatmap.rendering import difference, enlarge, overlay, png
+from pytest_vlm.heatmap.rendering import difference, fit_for_review, overlay, png
 
 PICTURED = 12
 
@@ -78,7 +78,7 @@ class EvidenceFolder:
         if golden is not None and golden.boxes.shape == candidate.boxes.shape:
             drawn["difference"] = difference(picture, golden, candidate)
         entry = {"id": sample.id, "query": sample.query, "image": "image.png"}
-        (target / "image.png").write_bytes(png(enlarge(picture)))
+        (target / "image.png").write_bytes(png(fit_for_review(picture)))
         for key, image in drawn.items():
             (target / f"{key}.png").write_bytes(png(image))
             entry[key] = f"{key}.png"
@@ -92,7 +92,7 @@ class EvidenceFolder:
 
     def _finish(self, target: Path, name: str, content: dict[str, Any]) -> str:
         path = target / name
-        path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
         return path.relative_to(self.folder).as_posix()
 
 
@@ -115,7 +115,7 @@ def _pictures(
         return {}
     picture = sample.frames[0].open()
     top = max((float(m.values.max()) for m in (a, b) if m is not None), default=0.0)
-    drawn = {"image": enlarge(picture)}
+    drawn = {"image": fit_for_review(picture)}
     drawn |= {
         key: overlay(picture, heatmap, top=top)
         for key, heatmap in (("baseline_map", a), ("candidate_map", b))

@@ -102,7 +102,7 @@ KINDS: Mapping[str, type[Record]] = {kind.__name__: kind for kind in get_args(Re
 
 def dump_record(record: Record) -> str:
     """A record as one line of JSON that knows its kind."""
-    return json.dumps({"kind": type(record).__name__, **asdict(record)}, ensure_ascii=False)
+    return json.dumps({"kind": type(record).__name__, **asdict(record)})
 
 
 def load_record(text: str) -> Record:

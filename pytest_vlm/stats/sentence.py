@@ -38,6 +38,8 @@ def _verdict(result: ComparisonResult) -> str:
     }
     if result.reason:
         return f"Not shown: {result.reason}."
+    if result.claim == "not_worse" and result.verdict == "inconclusive" and result.ci[1] < 0:
+        return f"Not shown: the candidate is worse, though not clearly by more than {margin}."
     return words[result.claim, result.verdict]
 
 
@@ -57,6 +59,7 @@ def _numbers(result: ComparisonResult) -> str:
 def _next_step(result: ComparisonResult) -> str:
     if result.verdict != "inconclusive" or result.reason:
         return ""
-    if result.n_required is not None and result.n_required > result.n:
+    low, high = result.ci
+    if result.n_required is not None and result.n_required > result.n and low <= 0 <= high:
         return f" Two equal checkpoints would need about {result.n_required} pairs to show it."
     return " More pairs would decide it; the difference lies close to the margin."

@@ -1,0 +1,270 @@
+"""The evidence a person looks at: goldens, and the samples whose answer flipped."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_vlm.golden.accept import accept_command
+from pytest_vlm.report.html_markup import (
+    Html,
+    badge,
+    clip,
+    el,
+    fact,
+    join,
+    part,
+    quote,
+    said,
+    table,
+)
+from pytest_vlm.report.model import ClaimRecord, GoldenRecord, RunReport
+
+PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+LISTED = 500
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One evidence file; a broken one is empty, so that the rest of the report stands."""
+
+    path: Path
+    content: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path, name: str) -> Exhibit:
+        """A JSON file below the run's folder; `name` never leads out of it."""
+        try:
+            path = (folder / name).resolve()
+            if not path.is_relative_to(folder.resolve()):
+                return cls(folder, {})
+            content = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return cls(folder, {})
+        return cls(path.parent, content if isinstance(content, dict) else {})
+
+    def flips(self) -> list[Mapping[str, Any]]:
+        """The flipped samples, losses first."""
+        flips = self.content.get("flips")
+        return [flip for flip in flips if isinstance(flip, dict)] if isinstance(flips, list) else []
+
+    def picture(self, name: object, caption: object, words: str) -> Html:
+        """A PNG beside the file, embedded; a missing or broken one says so."""
+        source = self._data(name) if isinstance(name, str) else None
+        image = (
+            el("img", src=source, alt=words, decoding="async")
+            if source
+            else el("div", "picture missing", class_="absent")
+        )
+        return el("figure", image, el("figcaption", caption))
+
+    def _data(self, name: str) -> str | None:
+        try:
+            content = (self.path / Path(name).name).read_bytes()
+        except (OSError, ValueError):
+            return None
+        if not (content.startswith(PNG_START) and content.endswith(PNG_END)):
+            return None
+        return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def goldens_part(report: RunReport, folder: Path) -> Html:
+    """Golden, both checkpoints' maps and the difference, side by side."""
+    goldens = [record for record in report.records if isinstance(record, GoldenRecord)]
+    baselines = {verdict.candidate: verdict.baseline for verdict in report.verdicts}
+    if not goldens:
+        return Html("")
+    cards = (
+        _golden(golden, baselines.get(golden.candidate, "baseline"), folder) for golden in goldens
+    )
+    return part("vlm-goldens", "Golden maps", *cards)
+
+
+def flips_part(claims: Sequence[ClaimRecord], flips: Mapping[str, str], folder: Path) -> Html:
+    """Flipped samples claim by claim; `flips` maps evidence files to anchors."""
+    shown = {claim.evidence: claim for claim in claims if claim.evidence}
+    groups = [
+        el("div", _group(claim, Exhibit.read(folder, evidence)), id=flips[evidence], class_="flips")
+        for evidence, claim in shown.items()
+    ]
+    return part("vlm-flips", "Flipped samples", *groups) if groups else Html("")
+
+
+def tag_lines(flips: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Tags that at least half of the losses share: ``9 of 11 losses are tagged largest``."""
+    losses = [flip for flip in flips if flip.get("lost")]
+    counts = Counter(tag for flip in losses for tag in set(_strings(flip, "tags")))
+    often = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        f"{count} of {len(losses)} losses are tagged {tag}"
+        for tag, count in often[:3]
+        if count > 1 and 2 * count >= len(losses)
+    ]
+
+
+def _golden(golden: GoldenRecord, baseline: str, folder: Path) -> Html:
+    exhibit = Exhibit.read(folder, golden.evidence)
+    captions: dict[str, object] = {
+        "golden": "golden",
+        "baseline": join((said(baseline), " (baseline)")),
+        "candidate": said(golden.candidate),
+        "difference": "difference (red: more, blue: less)",
+    }
+    query = str(exhibit.content.get("query", ""))
+    unexpected = {
+        "golden": "none accepted yet",
+        "baseline": "no map",
+        "difference": "not comparable",
+    }
+    pictures = [
+        el("figure", el("div", unexpected[key], class_="absent"), el("figcaption", caption))
+        if exhibit.content and key not in exhibit.content and key in unexpected
+        else exhibit.picture(exhibit.content.get(key), caption, f"{key}: {query}")
+        for key, caption in captions.items()
+    ]
+    numbers = [
+        fact(label, f"{value:.4f}")
+        for label, value in (
+            ("correlation", golden.pearson),
+            ("largest deviation", golden.max_deviation),
+        )
+        if value is not None
+    ]
+    words = accept_command(folder, golden.candidate, golden.golden)
+    accept = el("p", "If the new map is right: ", el("code", words, class_="command"))
+    return el(
+        "article",
+        el("header", el("h3", said(golden.golden)), badge(golden.verdict)),
+        el("p", said(golden.candidate), ": ", golden.sentence),
+        el("dl", *numbers) if numbers else "",
+        el("div", *pictures, class_="pictures four"),
+        el("div", quote(query), class_="query") if query else "",
+        accept if golden.verdict in ("missing", "fail") else "",
+        class_="card golden",
+    )
+
+
+def _group(claim: ClaimRecord, exhibit: Exhibit) -> Html:
+    flips = exhibit.flips()
+    title = el(
+        "h3", said(claim.score), ": ", said(claim.candidate), " against ", said(claim.baseline)
+    )
+    if not flips:
+        return join((title, el("p", "picture missing: ", said(claim.evidence), class_="soft")))
+    losses = [flip for flip in flips if flip.get("lost")]
+    wins = [flip for flip in flips if not flip.get("lost")]
+    tags = [el("p", said(line), class_="tagged") for line in tag_lines(flips)]
+    rest = [flip for flip in flips if "image" not in flip]
+    return join(
+        (
+            title,
+            *tags,
+            _cards("lost", f"only {claim.baseline} is right", losses, claim, exhibit, opened=True),
+            _cards(
+                "won", f"only {claim.candidate} is right", wins, claim, exhibit, opened=not losses
+            ),
+            _listed(rest, claim) if rest else "",
+        )
+    )
+
+
+def _cards(
+    kind: str,
+    meaning: str,
+    flips: Sequence[Mapping[str, Any]],
+    claim: ClaimRecord,
+    exhibit: Exhibit,
+    *,
+    opened: bool,
+) -> Html:
+    if not flips:
+        return Html("")
+    cards = [_card(kind, flip, claim, exhibit) for flip in flips if "image" in flip]
+    some = f", {len(cards)} with pictures" if len(cards) < len(flips) else ""
+    count = el("b", f"{len(flips)} {kind}")
+    summary = el("summary", count, el("span", f" · {meaning}{some}", class_="soft"))
+    return el("details", summary, el("div", *cards, class_="grid"), open=opened and bool(cards))
+
+
+def _card(kind: str, flip: Mapping[str, Any], claim: ClaimRecord, exhibit: Exhibit) -> Html:
+    query = str(flip.get("query", ""))
+    maps = (("baseline_map", claim.baseline), ("candidate_map", claim.candidate))
+    pictures = [exhibit.picture(flip["image"], "image", f"image of {flip.get('id', '')}: {query}")]
+    pictures += [
+        exhibit.picture(
+            flip[key], join(("where ", said(side), " looks")), f"map of {side}: {query}"
+        )
+        for key, side in maps
+        if key in flip
+    ]
+    targets = _strings(flip, "targets")
+    tags = el("ul", *(el("li", said(tag)) for tag in _strings(flip, "tags")), class_="tags")
+    return el(
+        "article",
+        el("header", el("h4", said(flip.get("id", ""))), tags, badge(kind)),
+        el("div", *pictures, class_="pictures"),
+        el(
+            "dl",
+            _line("query", quote(query)),
+            _line("target", el("span", *_separated(targets))) if targets else "",
+            *(_answer(kind, side, flip, claim) for side in ("baseline", "candidate")),
+            class_="answers",
+        ),
+        class_="card",
+    )
+
+
+def _answer(kind: str, side: str, flip: Mapping[str, Any], claim: ClaimRecord) -> Html:
+    right = "right" if (kind == "lost") == (side == "baseline") else "wrong"
+    name = claim.baseline if side == "baseline" else claim.candidate
+    return _line(said(name), quote(str(flip.get(f"{side}_answer", ""))), badge(right))
+
+
+def _strings(flip: Mapping[str, Any], key: str) -> list[str]:
+    """A list of a flip, whatever a damaged file holds instead."""
+    found = flip.get(key)
+    return [str(word) for word in found] if isinstance(found, list) else []
+
+
+def _separated(words: Iterable[object]) -> Iterator[object]:
+    for number, word in enumerate(words):
+        yield " · " if number else ""
+        yield said(word)
+
+
+def _line(label: object, *value: object) -> Html:
+    return el("div", el("dt", label), el("dd", *value))
+
+
+def _listed(flips: Sequence[Mapping[str, Any]], claim: ClaimRecord) -> Html:
+    rows = (
+        (
+            badge("lost" if flip.get("lost") else "won"),
+            clip(str(flip.get("id", ""))),
+            clip(str(flip.get("query", ""))),
+            clip(" · ".join(_strings(flip, "targets"))),
+            clip(str(flip.get("baseline_answer", ""))),
+            clip(str(flip.get("candidate_answer", ""))),
+        )
+        for flip in flips[:LISTED]
+    )
+    headings = (
+        "flip",
+        "sample",
+        "query",
+        "target",
+        claim.baseline,
+        f"{claim.candidate} (candidate)",
+    )
+    more = (
+        f"; the first {LISTED} are shown, all are in {claim.evidence}"
+        if len(flips) > LISTED
+        else ""
+    )
+    words = f"{len(flips)} more without pictures{more}"
+    return el("details", el("summary", words), table(headings, rows))

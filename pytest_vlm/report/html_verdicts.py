@@ -1,0 +1,161 @@
+"""The top of the report: one banner a candidate, one row a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pytest_vlm.report.html_forest import Scale, forest_plot, signed
+from pytest_vlm.report.html_markup import (
+    TONES,
+    Html,
+    badge,
+    chip,
+    el,
+    fact,
+    icon,
+    join,
+    part,
+    said,
+    tone,
+)
+from pytest_vlm.report.model import CandidateVerdict, ClaimRecord, RunReport
+
+MEANING = {
+    "SHIP": "every claim was shown",
+    "HOLD": "something failed or is missing",
+    "INCONCLUSIVE": "nothing failed, but not everything was shown",
+    "PARTIAL": "nothing is wrong, but this was not the whole suite",
+}
+CLAIMS = {
+    "not_worse": "not worse, margin {margin}",
+    "better": "better by more than {margin}",
+    "equivalent": "equivalent, margin {margin}",
+    "no_regression": "no regression of {margin} or more",
+}
+
+LEGEND = (
+    "Candidate minus baseline in percentage points, with its interval, all on one scale. "
+    "Dashed: the margin. Shaded: where the claim does not hold."
+)
+
+
+def opening(report: RunReport) -> Html:
+    """What was asked and when, and the decision on every candidate."""
+    asked = el(
+        "p",
+        el("b", "pytest-vlm"),
+        el("span", "asked: ", said(report.samples)) if report.samples else "",
+        el("time", report.created) if report.created else "",
+        class_="asked",
+    )
+    return join((asked, *(_banner(verdict) for verdict in report.verdicts)))
+
+
+def claims_part(claims: Sequence[ClaimRecord], flips: Mapping[str, str]) -> Html:
+    """Every claim with its numbers; `flips` maps evidence files to where they are shown."""
+    if not claims:
+        return Html("")
+    scale = Scale.of(claims)
+    legend = el("p", LEGEND, class_="soft legend")
+    rows = (_row(claim, scale, flips.get(claim.evidence, "")) for claim in claims)
+    return part("vlm-claims", "Claims", legend, el("div", *rows, class_="claims"))
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: ``96.0 %``."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def p_value(p: float) -> str:
+    """As many digits as a reader can use."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
+
+
+def _banner(verdict: CandidateVerdict) -> Html:
+    name = TONES.get(verdict.verdict, ("plain", "dot"))[1]
+    title = el(
+        "h2",
+        el("span", verdict.verdict, class_="word"),
+        el("span", said(verdict.candidate), " against ", said(verdict.baseline), class_="who"),
+    )
+    reasons = el("ul", *(el("li", reason, dir="auto") for reason in verdict.reasons))
+    return el(
+        "div",
+        el("div", icon(name), class_="seal"),
+        el(
+            "div",
+            title,
+            el("p", MEANING.get(verdict.verdict, ""), class_="meaning"),
+            reasons if verdict.reasons else "",
+        ),
+        class_=f"banner {tone(verdict.verdict)}",
+    )
+
+
+def _row(claim: ClaimRecord, scale: Scale, flips: str) -> Html:
+    head = el(
+        "div",
+        el("h3", said(claim.score)),
+        el("p", said(claim.candidate), ": ", _claimed(claim)),
+        el("p", said(claim.test.rpartition("::")[2]), class_="test", title=claim.test),
+        class_="what",
+    )
+    chips = [chip(words) for words in _unusable(claim.unusable)]
+    chips += [chip(words, warning=True) for words in claim.warnings]
+    plot = forest_plot(claim, scale) or el("span", "nothing was compared", class_="soft")
+    return el(
+        "article",
+        head,
+        el("div", plot, class_="plot"),
+        _numbers(claim.baseline, claim.candidate, claim.result, flips),
+        el("div", badge(claim.verdict), class_="verdict"),
+        el("p", claim.sentence, class_="sentence", dir="auto"),
+        el("ul", *chips, class_="chips") if chips else "",
+        class_="claim",
+    )
+
+
+def _claimed(claim: ClaimRecord) -> str:
+    if not claim.claim:
+        return "reported, nothing claimed"
+    words = claim.claim.replace("_", " ")
+    margin = claim.result.get("margin")
+    if margin is None or (claim.claim == "better" and margin == 0):
+        return words
+    return CLAIMS.get(claim.claim, f"{words}, margin {{margin}}").format(margin=percent(margin))
+
+
+def _numbers(baseline: str, candidate: str, result: Mapping[str, Any], flips: str) -> Html:
+    if not result:
+        return Html("")
+    low, high = result["ci"]
+    level = f"{100 * result['confidence_level']:.4g}\N{NO-BREAK SPACE}%"
+    change = f"{percent(result['baseline_rate'])} → {percent(result['candidate_rate'])}"
+    flipped = f"{result['b']} / {result['c']}"
+    return el(
+        "dl",
+        fact(
+            "right answers",
+            change,
+            below=join((said(baseline), " → ", said(candidate))),
+        ),
+        fact(
+            "difference",
+            f"{signed(result['estimate'])} points",
+            below=f"{level}: {signed(low)} to {signed(high)}",
+        ),
+        fact(
+            "lost / won",
+            el("a", flipped, href=f"#{flips}") if flips else flipped,
+            below=f"of n = {result['n']:,}",
+        ),
+        fact("p", p_value(result["p_value"])),
+    )
+
+
+def _unusable(sides: Mapping[str, Mapping[str, int]]) -> Iterable[str]:
+    for side, kinds in sides.items():
+        for kind, count in kinds.items():
+            if count:
+                yield f"{side}: {count} {kind}"

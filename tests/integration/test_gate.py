@@ -1,0 +1,259 @@
+"""The verdict, the exit status and what makes them red."""
+
+from __future__ import annotations
+
+import pytest
+
+MORE = """
+import pytest
+from pytest_vlm.scores import exact_match, pointing_game
+
+def test_answers(compare, samples):
+    compare(samples, score=exact_match).assert_not_worse(margin=0.05)
+
+@pytest.mark.vlm_requires("regions", "relevance")
+def test_looks(compare, samples):
+    compare(samples, score=pointing_game).assert_not_worse(margin=0.05)
+
+def test_speaks(predict, samples):
+    assert predict(samples[:3])[2].answer
+"""
+
+
+def test_a_better_candidate_ships(project, suite):
+    suite()
+    project.samples(200)
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.7), project.checkpoint("B", accuracy=0.9)
+    )
+    assert result.ret == 0
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["SHIP  B against A", "*Not worse: a loss of 5.0 % or more*"])
+    assert project.verdicts() == {"B": "SHIP"}
+
+
+def test_a_worse_candidate_is_held(project, suite):
+    suite()
+    project.samples(200)
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.7)
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["HOLD  B against A", "*Worse: the candidate loses more than*"])
+    result.stdout.fnmatch_lines(["FAILED vlm gate?B? - HOLD: B against A"])
+
+
+def test_the_same_checkpoint_on_both_sides_ships(project, suite):
+    suite()
+    project.samples()
+    same = {"accuracy": 0.9}
+    result = project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*not one answer differs*"])
+
+
+def test_an_inconclusive_claim_is_red_unless_told_to_warn(project, suite):
+    suite()
+    project.samples(60)
+    sides = (project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.88))
+    result = project.gate(*sides)
+    assert result.ret == 1
+    assert project.verdicts() == {"B": "INCONCLUSIVE"}
+    result = project.gate(*sides, options=("--vlm-inconclusive=warn",))
+    assert result.ret == 0
+    assert project.verdicts() == {"B": "INCONCLUSIVE"}
+    result.assert_outcomes(passed=1, skipped=1, warnings=1)
+
+
+def test_too_few_samples_are_refused_before_a_model_is_loaded(project, suite):
+    suite()
+    project.samples(20)
+    no_such_script = f"B={project.path / 'A.json'}"
+    result = project.gate(project.checkpoint("A", accuracy=0.9), no_such_script)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*20 samples can never show a margin of 5%, at least 59*"])
+    assert not [r for r in project.report()["records"] if r["kind"] == "SpeedRecord"]
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 1.0])
+def test_a_baseline_that_cannot_tell_checkpoints_apart_proves_nothing(project, suite, accuracy):
+    suite()
+    project.samples()
+    same = {"accuracy": accuracy}
+    result = project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert result.ret == 1
+    assert project.verdicts() == {"B": "INCONCLUSIVE"}
+
+
+def test_truncated_answers_on_both_sides_are_never_green(project, suite):
+    suite()
+    project.samples()
+    same = {"accuracy": 0.9, "finish_reason": "length"}
+    result = project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*100 of 100 answers of the baseline A are truncated*"])
+    result.stdout.fnmatch_lines(["*raise --vlm-max-new-tokens*"])
+
+
+def test_a_candidate_that_lost_its_maps_is_held_and_a_baseline_without_skips_by_name(
+    project, suite
+):
+    suite(MORE)
+    project.samples()
+    seeing = project.checkpoint("A", accuracy=0.9, looks="inside")
+    blind = project.checkpoint("B", accuracy=0.9, looks="nowhere")
+    assert project.gate(seeing, blind).ret == 1
+    assert project.verdicts() == {"B": "HOLD"}
+    result = project.gate(blind, seeing)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*not claimed: the baseline has no relevance maps*"])
+
+
+def test_a_candidate_that_looks_away_is_held_though_its_answers_hold(project, suite):
+    suite(MORE)
+    project.samples(200)
+    # The baseline points wrong where its region is marked elsewhere, so the score can tell.
+    lines = (project.path / "samples.jsonl").read_text().splitlines()
+    lines[:20] = [line.replace("[0, 0, 4, 4]", "[12, 12, 13, 13]") for line in lines[:20]]
+    (project.path / "samples.jsonl").write_text("\n".join(lines))
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.9, looks="away")
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["HOLD  B against A", "*pointing game: Worse*"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-k", "answers"), ("--deselect", "test_suite.py::test_looks"), ("--vlm-limit", "80")],
+)
+def test_a_selection_is_partial_and_never_ships(project, suite, options):
+    suite(MORE.replace("test_looks", "test_other"))
+    suite(MORE)
+    project.samples()
+    lines = (project.path / "samples.jsonl").read_text().splitlines()
+    lines[:9] = [line.replace("[0, 0, 4, 4]", "[12, 12, 13, 13]") for line in lines[:9]]
+    (project.path / "samples.jsonl").write_text("\n".join(lines))
+    same = {"accuracy": 0.9}
+    result = project.gate(
+        project.checkpoint("A", **same), project.checkpoint("B", **same), options=options
+    )
+    assert project.verdicts() == {"B": "PARTIAL"}
+    result.assert_outcomes(passed=result.parseoutcomes()["passed"], skipped=1, deselected=None)
+
+
+def test_a_single_named_test_is_partial(project, suite):
+    suite(MORE)
+    project.samples()
+    same = {"accuracy": 0.9}
+    project.gate(
+        project.checkpoint("A", **same),
+        project.checkpoint("B", **same),
+        options=("test_suite.py::test_answers",),
+    )
+    assert project.verdicts() == {"B": "PARTIAL"}
+
+
+def test_stopping_at_the_first_failure_holds(project, suite):
+    suite(MORE)
+    project.samples(200)
+    project.gate(
+        project.checkpoint("A", accuracy=0.9),
+        project.checkpoint("B", accuracy=0.5),
+        options=("-x",),
+    )
+    assert project.verdicts() == {"B": "HOLD"}
+
+
+def test_a_claim_that_the_test_swallowed_still_holds(project, suite):
+    suite(
+        """
+        import contextlib
+        from pytest_vlm.scores import exact_match
+
+        def test_answers(compare, samples):
+            with contextlib.suppress(AssertionError):
+                compare(samples, score=exact_match).assert_not_worse(margin=0.05)
+        """
+    )
+    project.samples(200)
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.5)
+    )
+    assert result.ret == 1
+    result.assert_outcomes(passed=1, failed=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [("pytest.skip('today not')", "*made 0 of 1 claims*"), ("return", "*made 0 of 1 claims*")],
+)
+def test_a_claim_that_was_never_made_holds(project, suite, body, reason):
+    suite(f"import pytest\ndef test_answers(compare, samples):\n    {body}\n")
+    project.samples()
+    same = {"accuracy": 0.9}
+    result = project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([reason])
+
+
+def test_every_candidate_has_a_verdict_of_its_own(project, suite):
+    suite()
+    project.samples(200)
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.8),
+        project.checkpoint("good", accuracy=0.95),
+        project.checkpoint("bad", accuracy=0.4),
+    )
+    assert result.ret == 1
+    assert project.verdicts() == {"good": "SHIP", "bad": "HOLD"}
+
+
+def test_claims_are_counted_by_their_marker(project, suite):
+    suite(
+        """
+        import pytest
+        from pytest_vlm.scores import contains, exact_match
+
+        @pytest.mark.vlm_claims(2)
+        def test_answers(compare, samples):
+            compare(samples, score=exact_match).assert_not_worse(margin=0.05)
+            if samples[0].meta.get("both"):
+                compare(samples, score=contains).assert_not_worse(margin=0.05)
+        """
+    )
+    same = {"accuracy": 0.9}
+    sides = (project.checkpoint("A", **same), project.checkpoint("B", **same))
+    project.samples(100, meta={"both": True})
+    assert project.gate(*sides).ret == 1  # "not a cat" contains "a cat": nothing can be told
+    assert project.verdicts() == {"B": "INCONCLUSIVE"}
+    project.samples(100)
+    result = project.gate(*sides)
+    result.stdout.fnmatch_lines(["*made 1 of 2 claims*"])
+    assert project.verdicts() == {"B": "HOLD"}
+
+
+def test_collecting_only_decides_nothing(project, suite):
+    suite()
+    project.samples()
+    same = {"accuracy": 0.9}
+    result = project.gate(
+        project.checkpoint("A", **same), project.checkpoint("B", **same), options=("--co",)
+    )
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*vlm gate*")
+    result.stdout.fnmatch_lines(["*test_answers?B?*"])
+
+
+def test_the_gate_is_in_junit(project, suite):
+    suite()
+    project.samples(200)
+    project.gate(
+        project.checkpoint("A", accuracy=0.9),
+        project.checkpoint("B", accuracy=0.5),
+        options=("--junitxml=junit.xml",),
+    )
+    junit = (project.path / "junit.xml").read_text()
+    assert 'name="vlm gate[B]"' in junit
+    assert 'tests="2"' in junit
+    assert 'failures="2"' in junit

@@ -1,0 +1,196 @@
+"""The engine ``local`` on two architectures: a trained Qwen3-VL and a tiny random LLaVA."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PillowImage
+from tiny_llava import save_tiny_llava
+
+from pytest_vlm.errors import CheckpointError
+from pytest_vlm.evaluation.samples import Image, Message, Sample, Text
+from pytest_vlm.scores import exact_match, pointing_game
+from pytest_vlm.session import Session
+from pytest_vlm.settings import GenerationSettings, Settings
+
+DIGITS = Path(__file__).parents[2] / "app/digits"
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    settings = Settings(
+        checkpoints=(
+            f"weak={DIGITS / 'checkpoints/weak'}",
+            f"strong={DIGITS / 'checkpoints/strong'}",
+        ),
+        samples=DIGITS / "heldout/samples.jsonl",
+        limit=96,
+    )
+    with Session(settings, folder=tmp_path_factory.mktemp("run")) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def llava(tmp_path_factory):
+    folder = save_tiny_llava(tmp_path_factory.mktemp("llava"))
+    settings = Settings(
+        checkpoints=(f"tiny={folder}",), generation=GenerationSettings(max_new_tokens=4)
+    )
+    with Session(settings, folder=tmp_path_factory.mktemp("run")) as session:
+        yield session
+
+
+def picture(width: int, height: int) -> bytes:
+    pixels = np.random.default_rng(width).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    PillowImage.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_the_strong_checkpoint_answers_and_looks_better(digits):
+    weak, strong = digits.checkpoints
+    found = {
+        (spec.name, score.name): np.mean(
+            [v.value for v in digits.evaluate(spec, digits.samples.with_regions(), score).values]
+        )
+        for spec in (weak, strong)
+        for score in (exact_match, pointing_game)
+    }
+    assert found["strong", "exact match"] > found["weak", "exact match"] + 0.05
+    assert found["strong", "exact match"] > 0.8
+    assert found["strong", "pointing game"] > 0.8
+
+
+def test_answers_do_not_depend_on_the_company_they_are_asked_in(digits):
+    strong = digits.checkpoints[1]
+    together = digits.predict(strong, digits.samples)
+    engine = digits.engine(strong)
+    for sample, expected in list(zip(digits.samples, together, strict=True))[:8]:
+        (alone,) = engine.predict([sample], digits.settings.generation)
+        assert alone.answer == expected.answer
+        assert alone.completions[0].finish_reason == "stop"
+        assert alone.visual_tokens == 16
+
+
+def test_a_batch_is_computed_once(digits):
+    strong = digits.checkpoints[1]
+    digits.predict(strong, digits.samples)
+    before = len(digits.records)
+    digits.predict(strong, digits.samples[3:5])
+    assert len(digits.records) == before
+
+
+def test_one_new_token_truncates(digits):
+    strong = digits.checkpoints[1]
+    settings = GenerationSettings(max_new_tokens=1)
+    (prediction,) = digits.engine(strong).predict(digits.samples[:1], settings)
+    assert prediction.unusable == "truncated"
+
+
+def test_an_image_that_cannot_be_opened_is_an_error_of_that_sample_alone(digits):
+    strong = digits.checkpoints[1]
+    broken = Sample.ask(id="broken", image=b"no picture", query="what digit is at the top left?")
+    whole = digits.samples[0]
+    first, second = digits.engine(strong).predict([broken, whole], digits.settings.generation)
+    assert first.unusable == "error"
+    assert "cannot open the image" in first.events[0]
+    assert second.unusable is None
+
+
+def eager_reference(session, sample):
+    """Attention of the answer's rows by transformers' own eager implementation."""
+    spec = session.checkpoints[-1]
+    engine = session.engine(spec)
+    prediction = session.predict(spec, [sample])[0]
+    pictures = [[frame.open() for frame in sample.frames]]
+    batch = engine._encode([sample], pictures, session.settings.generation)
+    answer = engine._answer_tokens(prediction)
+    inputs = engine._append(batch.inputs, [answer], len(answer))
+    kernel = engine._model.config._attn_implementation
+    engine._model.set_attn_implementation("eager")
+    with torch.inference_mode():
+        layers = engine._model(**inputs, output_attentions=True).attentions[-2:]
+    engine._model.set_attn_implementation(kernel)
+    prompt = batch.inputs["input_ids"].shape[1]
+    rows = torch.stack(layers).mean(0).mean(1)[0, prompt - 1 : prompt - 1 + len(answer)]
+    visual = batch.inputs["input_ids"][0] == engine._image_token
+    return rows.mean(0)[:prompt][visual].numpy()
+
+
+@pytest.mark.parametrize("family", ["digits", "llava"])
+def test_the_map_is_what_eager_attention_gives(request, family):
+    session = request.getfixturevalue(family)
+    image = picture(64, 64)
+    sample = Sample.ask(id="1", image=image, query="what digit is at the top left ?")
+    (heatmap,) = session.relevance(session.checkpoints[-1], [sample])
+    assert heatmap.values == pytest.approx(eager_reference(session, sample), abs=1e-5)
+    assert heatmap.shape == (4, 4)
+
+
+def test_padding_and_batching_leave_the_map_alone(digits):
+    strong = digits.checkpoints[1]
+    engine, settings = digits.engine(strong), digits.settings.generation
+    chosen = list(digits.samples[:8])
+    answers = engine.predict(chosen, settings)
+    together = engine.relevance(chosen, answers, settings)
+    for sample, answer, expected in zip(chosen, answers, together, strict=True):
+        (alone,) = engine.relevance([sample], [answer], settings)
+        assert alone.values == pytest.approx(expected.values, abs=1e-5)
+
+
+def test_a_centre_crop_is_in_the_boxes(llava):
+    wide = Sample.ask(id="wide", image=picture(64, 32), query="what is this ?")
+    (heatmap,) = llava.relevance(llava.baseline, [wide])
+    assert heatmap.boxes.min(0).tolist() == [16, 0, 24, 8]
+    assert heatmap.boxes.max(0).tolist() == [40, 24, 48, 32]
+
+
+def test_two_images_have_cells_of_their_own(llava):
+    parts = (Image(source=picture(32, 32)), Image(source=picture(64, 64)), Text(text="a cat ?"))
+    sample = Sample(id="two", messages=(Message(role="user", parts=parts),))
+    (heatmap,) = llava.relevance(llava.baseline, [sample])
+    assert heatmap.on(0).boxes.max() == 32
+    assert heatmap.on(1).boxes.max() == 64
+    assert heatmap.shape is None
+
+
+def test_without_a_chat_template_the_prompt_is_plain_and_says_so(tmp_path):
+    folder = save_tiny_llava(tmp_path / "plain", template=None)
+    with Session(Settings(checkpoints=(f"plain={folder}",)), folder=tmp_path) as session:
+        sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
+        (prediction,) = session.predict(session.baseline, [sample])
+        assert "no chat template" in prediction.events[0]
+
+
+def test_weights_that_do_not_belong_to_the_configuration_are_refused(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = save_tiny_llava(tmp_path / "renamed")
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {f"other.{name}": value for name, value in weights.items()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    with (
+        Session(Settings(checkpoints=(f"renamed={folder}",)), folder=tmp_path) as session,
+        pytest.raises(CheckpointError, match="has no weights for"),
+    ):
+        session.engine(session.baseline)
+
+
+@pytest.mark.gpu
+def test_the_gpu_answers_as_the_cpu(digits, tmp_path):
+    settings = Settings(
+        checkpoints=(f"strong={DIGITS / 'checkpoints/strong'}?device=cuda",),
+        samples=digits.settings.samples,
+        limit=digits.settings.limit,
+    )
+    with Session(settings, folder=tmp_path) as session:
+        on_gpu = [p.answer for p in session.predict(session.baseline, session.samples)]
+    on_cpu = [p.answer for p in digits.predict(digits.checkpoints[1], digits.samples)]
+    assert on_gpu == on_cpu

@@ -1,0 +1,74 @@
+"""``vlm_memory``: limits that hold, limits that do not, and what cannot be measured."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux' accounting")
+
+SUITE = """
+import numpy as np
+import pytest
+
+@pytest.mark.vlm_memory({words})
+def test_fits(predict, samples):
+    predict(samples)
+    np.ones(200 * 2**17).sum()
+"""
+
+
+def run(project, suite, words, *options):
+    suite(SUITE.format(words=words))
+    project.samples(3)
+    return project.gate(project.checkpoint("A"), options=options)
+
+
+def test_a_peak_above_the_limit_fails_with_both_figures(project, suite):
+    result = run(project, suite, "peak='100 MiB'")
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines([r".*limited to 100\.0 MiB, took (19|20)\d\.\d MiB on CPU.*"])
+
+
+def test_a_peak_below_the_limit_passes(project, suite):
+    run(project, suite, "peak='300 MiB'").assert_outcomes(passed=1)
+
+
+def test_the_budget_holds_where_the_marker_has_no_limit_and_the_marker_wins(project, suite):
+    run(project, suite, "", "--vlm-memory-budget=100 MiB").assert_outcomes(failed=1)
+    run(project, suite, "peak='1 GiB'", "--vlm-memory-budget=100 MiB").assert_outcomes(passed=1)
+
+
+def test_an_unknown_keyword_is_refused_by_name(project, suite):
+    result = run(project, suite, "peek='1 GiB'")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*vlm_memory does not know 'peek'*"])
+
+
+def test_what_cannot_be_measured_is_not_measured_and_breaks_a_limit(project, suite):
+    for words, outcome in (("", "passed"), ("peak='1 GiB'", "failed")):
+        suite(SUITE.format(words=words))
+        project.samples(3)
+        checkpoint = project.checkpoint("A") + "?device=xpu"
+        result = project.gate(checkpoint)
+        result.assert_outcomes(**{outcome: 1})
+    result.stdout.fnmatch_lines(["*not measured*"])
+
+
+def test_the_guard_measures_a_block(project, suite):
+    suite(
+        """
+        import numpy as np
+
+        def test_block(memory_guard, predict, samples):
+            with memory_guard(peak="300 MiB"):
+                np.ones(200 * 2**17).sum()
+            with memory_guard(peak="100 MiB"):
+                np.ones(200 * 2**17).sum()
+        """
+    )
+    project.samples(3)
+    result = project.gate(project.checkpoint("A"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*limited to 100.0 MiB*"])

@@ -1,0 +1,77 @@
+"""How many samples a claim needs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy.stats import binom
+
+from pytest_vlm.errors import StatisticsError
+from pytest_vlm.stats.mcnemar import mcnemar_midp
+from pytest_vlm.stats.planning import detectable_effect, n_least, n_required
+
+TABLE = {0.05: (167, 222, 383), 0.10: (274, 374, 673), 0.15: (389, 534, 974)}
+
+
+@pytest.mark.parametrize(
+    ("discordant", "power", "n"),
+    [
+        (discordant, power, n)
+        for discordant, row in TABLE.items()
+        for power, n in zip((0.8, 0.9, 0.99), row, strict=True)
+    ],
+)
+def test_published_sample_sizes_at_five_points(discordant, power, n):
+    assert n_required(margin=0.05, discordant=discordant, power=power) == n
+
+
+@pytest.mark.parametrize(("margin", "n"), [(0.05, 59), (0.02, 149), (0.10, 29)])
+def test_least_n_is_the_first_that_could_ever_show_the_margin(margin, n):
+    assert n_least(margin=margin) == n
+    assert (1 - margin) ** n <= 0.05 < (1 - margin) ** (n - 1)
+
+
+def test_never_fewer_than_the_least_even_without_discordance():
+    assert n_required(margin=0.05, discordant=0.0) == n_least(margin=0.05) == 59
+
+
+@pytest.mark.parametrize("difference", [-0.05, -0.06])
+def test_a_difference_beyond_the_margin_can_never_be_shown(difference):
+    with pytest.raises(StatisticsError, match="can never show a margin of 0.05"):
+        n_required(margin=0.05, discordant=0.2, difference=difference)
+
+
+def test_a_difference_needs_as_much_discordance():
+    with pytest.raises(StatisticsError, match="needs a discordant rate as large"):
+        n_required(margin=0.05, discordant=0.01, difference=0.02)
+
+
+@pytest.mark.parametrize(("n", "discordant"), [(200, 0.10), (500, 0.05), (1000, 0.3)])
+def test_detectable_effect_solves_the_formula_it_cites(n, discordant):
+    effect = detectable_effect(n=n, discordant=discordant)
+    z_alpha, z_beta = 1.6448536, 0.8416212
+    spread = z_alpha * math.sqrt(discordant) + z_beta * math.sqrt(discordant - effect**2)
+    assert (spread / effect) ** 2 == pytest.approx(n, rel=1e-4)
+
+
+def test_detectable_effect_is_found_with_the_power_it_promises():
+    n, discordant = 400, 0.10
+    effect = detectable_effect(n=n, discordant=discordant)
+    losing = (discordant + effect) / 2 / discordant
+    power = sum(
+        binom.pmf(flips, n, discordant)
+        * sum(
+            binom.pmf(losses, flips, losing)
+            for losses in range(flips + 1)
+            if mcnemar_midp(losses, flips - losses) <= 0.05
+        )
+        for flips in range(1, 90)
+    )
+    assert power == pytest.approx(0.8, abs=0.02)
+
+
+def test_detectable_effect_shrinks_with_n_and_is_at_most_everything():
+    effects = [detectable_effect(n=n, discordant=0.1) for n in (1, 3, 10, 100, 1000)]
+    assert effects == sorted(effects, reverse=True)
+    assert effects[0] == 1.0
