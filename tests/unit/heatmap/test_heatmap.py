@@ -57,7 +57,7 @@ def test_cells_that_are_no_grid_have_no_shape(boxes, media):
         ([1, -0.1, 1, 1], BOXES, "must be finite and not negative"),
         ([1, 1, 1], BOXES, "needs n cells"),
         ([], np.zeros((0, 4)), "needs n cells"),
-        ([1, 1, 1, 1], BOXES[:, :3], ""),
+        ([1, 1, 1, 1], BOXES[:, :3], "needs n cells"),
     ],
 )
 def test_refuses_what_is_no_map(values, boxes, message):

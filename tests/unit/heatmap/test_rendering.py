@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.heatmap.rendering import BAR_WIDTH, difference, enlarge, overlay, png
+from pytest_vlm.heatmap.rendering import BAR_WIDTH, difference, fit_for_review, overlay, png
 
 GAP = 4
 
@@ -33,16 +33,24 @@ def cells(image: Image.Image) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((64, 64), (256, 256)), ((300, 240), (300, 240)), ((30, 300), (240, 2400)), ((1, 1), (224,) * 2)],
+    [
+        ((64, 64), (256, 256)),
+        ((300, 240), (300, 240)),
+        ((30, 300), (60, 600)),
+        ((1, 1), (224, 224)),
+        ((768, 10), (768, 10)),
+        ((1536, 1024), (768, 512)),
+        ((4000, 4000), (768, 768)),
+    ],
 )
-def test_small_pictures_grow_by_a_whole_factor(size, expected):
-    assert enlarge(Image.new("RGB", size)).size == expected
+def test_pictures_grow_by_a_whole_factor_or_shrink_to_be_looked_at(size, expected):
+    assert fit_for_review(Image.new("RGB", size)).size == expected
 
 
-@pytest.mark.parametrize("size", [(64, 64), (64, 32), (320, 240)])
+@pytest.mark.parametrize("size", [(64, 64), (64, 32), (320, 240), (1600, 800)])
 def test_an_overlay_is_rgb_and_as_large_as_the_picture_with_its_bar(size):
     image = overlay(Image.new("RGB", size), peaked(1, 1, size))
-    width, height = enlarge(Image.new("RGB", size)).size
+    width, height = fit_for_review(Image.new("RGB", size)).size
     assert (image.mode, image.size) == ("RGB", (width + GAP + BAR_WIDTH, height))
 
 

@@ -71,9 +71,9 @@ def test_contains_whole_words(answer, targets, value):
     assert judge(contains, answer, *targets) == value
 
 
-@given(st.text(max_size=30))
+@given(st.text(st.characters(exclude_characters="<"), max_size=30))
 def test_an_answer_always_matches_itself(text):
-    assert judge(exact_match, f"x{text}", f"x{text}".strip()) == 1 or "<think>" in text
+    assert judge(exact_match, text, text) == 1
 
 
 @given(st.text(alphabet="aB .\u00a0\n", max_size=12))

@@ -103,9 +103,7 @@ def test_copies_under_one_name_do_not_make_a_regression(paired):
 
 def test_fewer_than_ten_clusters_prove_nothing(paired):
     sides = paired(both=190, neither=10)
-    result = compare(
-        **sides, claim="not_worse", margin=0.05, clusters=[i % 9 for i in range(200)]
-    )
+    result = compare(**sides, claim="not_worse", margin=0.05, clusters=[i % 9 for i in range(200)])
     assert result.verdict == "inconclusive"
     assert "200 pairs in only 9 clusters; at least 10 different images" in result.reason
 

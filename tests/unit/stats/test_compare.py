@@ -96,9 +96,7 @@ def test_p_of_not_worse(paired, counts, p):
     ("losses", "wins", "p"), [(3, 0, 0.0625), (4, 0, 0.03125), (10, 3, 0.028687)]
 )
 def test_p_of_a_regression_is_the_mid_p(paired, losses, wins, p):
-    result = compare(
-        **paired(b=losses, c=wins, both=80, neither=7), claim="no_regression", mde=0.1
-    )
+    result = compare(**paired(b=losses, c=wins, both=80, neither=7), claim="no_regression", mde=0.1)
     assert result.p_value == pytest.approx(p, rel=5e-5)
 
 

@@ -38,7 +38,7 @@ def test_never_fewer_than_the_least_even_without_discordance():
 
 @pytest.mark.parametrize("difference", [-0.05, -0.06])
 def test_a_difference_beyond_the_margin_can_never_be_shown(difference):
-    with pytest.raises(StatisticsError, match="can never show a margin of 0.05"):
+    with pytest.raises(StatisticsError, match=r"can never show a margin of 0\.05"):
         n_required(margin=0.05, discordant=0.2, difference=difference)
 
 

@@ -1,8 +1,9 @@
-"""Tango's score: the published numbers, an independent likelihood, and the interval as inversion."""
+"""Tango's score: published numbers, an independent likelihood, the interval as inversion."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from scipy.optimize import minimize_scalar
@@ -11,17 +12,11 @@ from scipy.stats import multinomial, norm
 from pytest_vlm.stats.tango import tango_interval, tango_z
 
 GRID = [
-    (b, c, n)
-    for n in (1, 7, 60, 500)
-    for b in (0, 1, 5, 40)
-    for c in (0, 1, 5, 40)
-    if b + c <= n
+    (b, c, n) for n in (1, 7, 60, 500) for b in (0, 1, 5, 40) for c in (0, 1, 5, 40) if b + c <= n
 ]
 
 
-@pytest.mark.parametrize(
-    ("b", "c", "n", "p"), [(0, 0, 50, 0.052379), (10, 10, 200, 0.019115)]
-)
+@pytest.mark.parametrize(("b", "c", "n", "p"), [(0, 0, 50, 0.052379), (10, 10, 200, 0.019115)])
 def test_p_of_not_worse_by_five_points(b, c, n, p):
     assert norm.sf(tango_z(b, c, n, -0.05)) == pytest.approx(p, rel=5e-5)
 
@@ -59,7 +54,7 @@ def test_interval_ends_where_the_test_starts_to_reject(b, c, n, alpha):
 @pytest.mark.parametrize(("b", "c", "n"), GRID)
 def test_z_falls_as_the_hypothesis_rises(b, c, n):
     z = [tango_z(b, c, n, delta / 50) for delta in range(-49, 50)]
-    assert all(higher >= lower for higher, lower in zip(z, z[1:], strict=False))
+    assert all(higher >= lower for higher, lower in pairwise(z))
 
 
 def test_z_without_any_discordance_is_zero_at_no_difference():

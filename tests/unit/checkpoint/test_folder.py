@@ -1,0 +1,214 @@
+"""A checkpoint folder inspected without torch: what it is, whether it is whole, what it sees."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_vlm.checkpoint.folder import INDEX, check_comparable, inspect_folder
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.errors import CheckpointError, CheckpointMismatch
+
+safetensors = pytest.importorskip("safetensors.numpy")
+
+WEIGHTS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3)}
+TOKENIZER = {"model": {"vocab": {"a": 0}}, "normalizer": None, "version": "1"}
+
+
+def write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def edit(path: Path, **changes: object) -> None:
+    write(path, json.loads(path.read_text(encoding="utf-8")) | changes)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    path = tmp_path / "a"
+    path.mkdir()
+    write(path / "config.json", {"architectures": ["Qwen3VLForConditionalGeneration"]})
+    write(path / "preprocessor_config.json", {"patch_size": 8, "transformers_version": "5.23"})
+    write(path / "tokenizer.json", TOKENIZER)
+    write(path / "tokenizer_config.json", {"pad_token": "<pad>"})
+    (path / "chat_template.jinja").write_text("{{ messages }}")
+    safetensors.save_file(WEIGHTS, path / "model.safetensors")
+    return path
+
+
+@pytest.fixture
+def shards(folder) -> Path:
+    (folder / "model.safetensors").unlink()
+    for name in ("one", "two"):
+        safetensors.save_file({name: np.zeros(4, np.float16)}, folder / f"{name}.safetensors")
+    write(folder / INDEX, {"weight_map": {n: f"{n}.safetensors" for n in ("one", "two")}})
+    return folder
+
+
+@pytest.fixture
+def copy(folder, tmp_path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "b"))
+
+
+def compare(one: Path, other: Path) -> None:
+    a, b = (CheckpointSpec(name=n, source=str(p)) for n, p in (("A", one), ("B", other)))
+    check_comparable(a, inspect_folder(one), b, inspect_folder(other))
+
+
+def test_says_what_the_checkpoint_is(folder):
+    found = inspect_folder(folder)
+    assert found.architecture == "Qwen3VLForConditionalGeneration"
+    assert (found.parameters, found.bytes, found.dtypes) == (6, 24, ("F32",))
+    assert found.chat_template
+    assert found.tokenizer
+    assert found.processor
+
+
+def test_adds_up_shards(shards):
+    found = inspect_folder(shards)
+    assert (found.parameters, found.bytes, found.dtypes) == (8, 16, ("F16",))
+
+
+@pytest.mark.parametrize("name", ["strong", "weak"])
+def test_reads_the_committed_checkpoints(name):
+    checkpoints = Path(__file__).parents[3] / "app" / "digits" / "checkpoints"
+    found = inspect_folder(checkpoints / name)
+    assert found.architecture == "Qwen3VLForConditionalGeneration"
+    assert 100_000 < found.parameters < 2_000_000
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no such checkpoint: .*gone does not exist"):
+        inspect_folder(tmp_path / "gone")
+
+
+def test_a_file_is_no_checkpoint(folder):
+    with pytest.raises(CheckpointError, match="is a file; a checkpoint is a folder"):
+        inspect_folder(folder / "model.safetensors")
+
+
+def test_a_folder_without_a_configuration_is_no_checkpoint(folder):
+    (folder / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"is not a checkpoint: it has no config\.json$"):
+        inspect_folder(folder)
+
+
+def test_the_checkpoint_inside_the_folder_is_proposed(folder):
+    with pytest.raises(CheckpointError, match=rf"did you mean {folder}\?"):
+        inspect_folder(folder.parent)
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "tokenizer.json"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"{", "cannot be read as JSON"), (b"[]", "holds no JSON object"), (b"\xff", "as JSON")],
+)
+def test_broken_json_is_named(folder, name, content, message):
+    (folder / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"{name}.*{message}"):
+        inspect_folder(folder)
+
+
+def test_no_weights(folder):
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"it has no \*\.safetensors weights"):
+        inspect_folder(folder)
+
+
+@pytest.mark.parametrize("pickle", ["pytorch_model.bin", "model.pt", "model.pth"])
+def test_pickled_weights_are_refused(folder, pickle):
+    (folder / "model.safetensors").rename(folder / pickle)
+    with pytest.raises(CheckpointError, match=rf"only pickled weights \({pickle}\), .*run code"):
+        inspect_folder(folder)
+
+
+def test_truncated_weights_are_refused(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="an incomplete copy"):
+        inspect_folder(folder)
+
+
+def test_a_missing_shard_is_named(shards):
+    (shards / "two.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"is incomplete: two\.safetensors is missing"):
+        inspect_folder(shards)
+
+
+@pytest.mark.parametrize(
+    "name", ["../a/one.safetensors", "../other.safetensors", "/tmp/x.safetensors", "one.bin", "x/y"]
+)
+def test_an_index_names_safetensors_beside_it_only(shards, name):
+    edit(shards / INDEX, weight_map={"one": "one.safetensors", "two": name})
+    with pytest.raises(CheckpointError, match="not a file beside it"):
+        inspect_folder(shards)
+
+
+@pytest.mark.parametrize("index", [{}, {"weight_map": {}}, {"weight_map": ["one"]}])
+def test_an_index_without_weights(shards, index):
+    write(shards / INDEX, index)
+    with pytest.raises(CheckpointError, match="names no weights"):
+        inspect_folder(shards)
+
+
+def test_one_bit_of_a_weight_changes_the_fingerprint(folder, copy):
+    before = inspect_folder(folder)
+    assert inspect_folder(copy).fingerprint == before.fingerprint
+    data = bytearray((copy / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(data)
+    assert inspect_folder(copy).fingerprint != before.fingerprint
+
+
+@pytest.mark.parametrize("name", ["config.json", "chat_template.jinja", "tokenizer_config.json"])
+def test_every_file_counts_for_the_fingerprint(folder, copy, name):
+    (copy / name).write_text((copy / name).read_text() + " ")
+    assert inspect_folder(copy).fingerprint != inspect_folder(folder).fingerprint
+
+
+def test_other_weights_are_comparable(folder, copy):
+    safetensors.save_file({"w": WEIGHTS["w"] + 1}, copy / "model.safetensors")
+    compare(folder, copy)
+
+
+def test_another_library_version_is_comparable(folder, copy):
+    edit(copy / "preprocessor_config.json", transformers_version="5.24", processor_class="X")
+    edit(copy / "config.json", torch_dtype="bfloat16")
+    compare(folder, copy)
+
+
+def change_template(path: Path) -> None:
+    (path / "chat_template.jinja").write_text("{{ messages | reverse }}")
+
+
+def lose_template(path: Path) -> None:
+    (path / "chat_template.jinja").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (change_template, "chat template"),
+        (lose_template, "chat template"),
+        (lambda p: edit(p / "tokenizer.json", model={"vocab": {"a": 1}}), "tokenizer"),
+        (lambda p: edit(p / "tokenizer.json", normalizer={"type": "Lowercase"}), "tokenizer"),
+        (lambda p: edit(p / "preprocessor_config.json", patch_size=16), "image processor"),
+        (lambda p: (p / "preprocessor_config.json").unlink(), "image processor"),
+    ],
+)
+def test_sides_that_would_not_see_the_same_question_are_refused(folder, copy, change, what):
+    change(copy)
+    message = f"the {what}s of B .*/b.* and the baseline A .*/a.* differ"
+    with pytest.raises(CheckpointMismatch, match=message):
+        compare(folder, copy)
+
+
+def test_one_template_is_one_template_wherever_it_is_kept(folder, copy):
+    (folder / "chat_template.jinja").write_text("{{ messages }}\n")
+    (copy / "chat_template.jinja").unlink()
+    edit(copy / "tokenizer_config.json", chat_template="{{ messages }}\n")
+    compare(folder, copy)

@@ -1,0 +1,94 @@
+"""``--checkpoint [NAME=]SOURCE[@REV][?key=value&...]``."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoint, parse_checkpoints
+from pytest_vlm.errors import SettingsError
+from pytest_vlm.settings import LoadSettings
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Relative paths below are in an empty folder with a few checkpoints."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("weak", "runs/lr=1e-3/last", "lr=2", "a@1", "what?dtype=float32"):
+        (tmp_path / name).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "source", "revision"),
+    [
+        ("weak", "weak", "weak", None),
+        ("weak/", "weak", "weak/", None),
+        ("./weak", "weak", "./weak", None),
+        ("A=weak", "A", "weak", None),
+        ("v1.2_b-3=weak", "v1.2_b-3", "weak", None),
+        ("runs/lr=1e-3/last", "last", "runs/lr=1e-3/last", None),
+        ("A=runs/lr=1e-3/last", "A", "runs/lr=1e-3/last", None),
+        ("A=lr=2", "A", "lr=2", None),
+        ("A=not/there", "A", "not/there", None),
+        ("org/model", "model", "org/model", None),
+        ("org/model@main", "model", "org/model", "main"),
+        ("B=org/model@v1.0", "B", "org/model", "v1.0"),
+        ("B=a@1", "B", "a@1", None),
+    ],
+)
+def test_name_source_and_revision(text, name, source, revision):
+    assert parse_checkpoint(text) == CheckpointSpec(name=name, source=source, revision=revision)
+
+
+def test_the_working_directory_has_a_name(here):
+    assert parse_checkpoint(".").name == here.name
+
+
+def test_settings_of_one_checkpoint_override_those_of_the_run():
+    run = LoadSettings(dtype="float32", device="cpu")
+    spec = parse_checkpoint("B=org/model@main?dtype=bfloat16&attention=eager", run)
+    assert spec == CheckpointSpec(
+        name="B",
+        source="org/model",
+        revision="main",
+        load=LoadSettings(dtype="bfloat16", device="cpu", attention="eager"),
+    )
+    assert parse_checkpoint("weak", run).load == run
+
+
+def test_a_path_with_a_question_mark_that_exists_wins():
+    with pytest.raises(SettingsError, match="may only hold letters"):
+        parse_checkpoint("what?dtype=float32")  # needs a name, and is not read as a setting
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "names no checkpoint; write NAME=path/to/folder"),
+        ("A=", "names no checkpoint"),
+        ("?dtype=float32", "names no checkpoint"),
+        ("A=?dtype=float32", "names no checkpoint"),
+        ("=weak", "the name '' may only hold letters"),
+        ("a b=weak", "the name 'a b' may only hold letters"),
+        ("a/b=weak", "the name 'a/b' may only hold"),
+        ("é=weak", "the name 'é' may only hold"),
+        ("A\n=weak", "may only hold"),
+        ("lr=2", "the name 'lr=2' may only hold letters, .*; write NAME=path/to/folder"),
+        ("weak?dtyp=float32", "unknown setting 'dtyp'; known are attention, device, dtype"),
+        ("weak?__class__=x", "unknown setting '__class__'"),
+    ],
+)
+def test_refuses_with_what_to_write(text, message):
+    with pytest.raises(SettingsError, match=message):
+        parse_checkpoint(text)
+
+
+def test_the_first_is_the_baseline_and_the_order_stays():
+    assert [str(spec) for spec in parse_checkpoints(["B=weak", "A=weak", "C=x"])] == list("BAC")
+    assert parse_checkpoints([]) == ()
+
+
+@pytest.mark.parametrize("texts", [["A=weak", "A=x"], ["weak", "weak"], ["one/x", "two/x"]])
+def test_two_of_one_name_are_refused_with_both_sources(texts):
+    with pytest.raises(SettingsError, match=r"two checkpoints are called .*; name them apart"):
+        parse_checkpoints(texts)
