@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from pytest_vlm.report.model import CandidateVerdict, GateVerdict
+if TYPE_CHECKING:
+    from pytest_vlm.report.model import CandidateVerdict, GateVerdict
 
 
 def gate_reports(

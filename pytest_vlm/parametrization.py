@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_vlm.errors import SettingsError
-from pytest_vlm.gate import PlannedTest
 from pytest_vlm.markers import read_marks
 
 if TYPE_CHECKING:
     from pytest_vlm.checkpoint.spec import CheckpointSpec
+    from pytest_vlm.gate import PlannedTest
 
 CHECKPOINT, CANDIDATE = "_vlm_checkpoint", "_vlm_candidate"
 NO_CHECKPOINT = "needs-checkpoint"
@@ -75,6 +75,8 @@ def plan_test(item: pytest.Item) -> PlannedTest | None:
     spec = checkpoint_of(item)
     if spec is None:
         return None
+    from pytest_vlm.gate import PlannedTest
+
     expects = "compare" in getattr(item, "fixturenames", ())
     default = 1 if expects else 0
     claims = marks.claims if marks.claims is not None else default

@@ -31,8 +31,6 @@ from pytest_vlm.gate_item import gate_reports
 from pytest_vlm.markers import MARKERS, read_marks
 from pytest_vlm.options import add_options
 from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
-from pytest_vlm.report.model import AbsenceRecord
-from pytest_vlm.report.terminal import summary_lines
 from pytest_vlm.run import run_of
 
 SELF_EXPLAINING = (VlmError, MemoryLimitExceeded)
@@ -75,7 +73,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for requirement in read_marks(item).requires:
         reason = run.session.lacks(requirement)
         if reason:
-            run.add(AbsenceRecord(test=item.nodeid, checkpoint=spec.name, reason=reason))
+            run.add_absence(test=item.nodeid, checkpoint=spec.name, reason=reason)
             pytest.skip(reason)
 
 
@@ -124,6 +122,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     run = run_of(config)
     if run.report is not None:
+        from pytest_vlm.report.terminal import summary_lines
+
         terminalreporter.section("vlm gate")
         for line, markup in summary_lines(run.report, run.folder):
             terminalreporter.write_line(line, **markup)

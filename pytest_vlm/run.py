@@ -14,12 +14,12 @@ import pytest
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
 from pytest_vlm.errors import SettingsError, VlmError
-from pytest_vlm.gate import PlannedTest, TestOutcome, decide
 from pytest_vlm.options import read_settings
-from pytest_vlm.report.model import CandidateVerdict, Record, RunReport, dump_record, load_record
 
 if TYPE_CHECKING:
+    from pytest_vlm.gate import PlannedTest, TestOutcome
     from pytest_vlm.protocols import Progress
+    from pytest_vlm.report.model import CandidateVerdict, Record, RunReport
     from pytest_vlm.session import Session
 
 PENDING = "pending"
@@ -125,16 +125,27 @@ class Run:
 
     def take_pending(self) -> list[tuple[str, object]]:
         """What was recorded since the last call, as user properties of the test that did it."""
-        taken = [(PROPERTY, dump_record(record)) for record in self._pending]
-        self._pending.clear()
-        return list(taken)
+        if not self._pending:
+            return []
+        from pytest_vlm.report.model import dump_record
 
-    def add(self, record: Record) -> None:
-        """Record something on behalf of the test that is running."""
-        self._pending.append(record)
+        taken: list[tuple[str, object]] = [(PROPERTY, dump_record(r)) for r in self._pending]
+        self._pending.clear()
+        return taken
+
+    def add_absence(self, *, test: str, checkpoint: str, reason: str) -> None:
+        """Record that a test could not make its claim."""
+        from pytest_vlm.report.model import AbsenceRecord
+
+        self._pending.append(AbsenceRecord(test=test, checkpoint=checkpoint, reason=reason))
 
     def note(self, report: pytest.TestReport) -> None:
         """Take in a test's report; records come back on several phases and count once."""
+        if not self.checkpoints:
+            return
+        from pytest_vlm.gate import TestOutcome
+        from pytest_vlm.report.model import load_record
+
         for name, value in report.user_properties:
             if name == PROPERTY:
                 record = load_record(str(value))
@@ -155,6 +166,8 @@ class Run:
         if self.worker or self._config.option.collectonly:
             return ()
         self._read_collected()
+        from pytest_vlm.gate import decide
+
         if len(self.checkpoints) < 2 or not self._planned:
             return ()
         selection = self._selection(session)
@@ -182,6 +195,8 @@ class Run:
         path = self.folder / COLLECTED
         if self._planned or not path.exists():
             return
+        from pytest_vlm.gate import PlannedTest
+
         content = json.loads(path.read_text(encoding="utf-8"))
         self._planned = [PlannedTest(**test) for test in content["planned"]]
         self._deselected += int(content["deselected"])
@@ -202,6 +217,8 @@ class Run:
         return [reason for holds, reason in reasons if holds]
 
     def _build(self, verdicts: tuple[CandidateVerdict, ...]) -> RunReport:
+        from pytest_vlm.report.model import RunReport
+
         source = self.settings.samples
         count = f"{len(self.session.samples)} samples of {source}" if source else "no samples file"
         return RunReport(
