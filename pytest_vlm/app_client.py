@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from pytest_vlm.checkpoint.spec import parse_checkpoints
 from pytest_vlm.errors import AppError
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.settings import Settings
@@ -127,8 +128,8 @@ def _command(settings: Settings) -> list[str]:
     words = shlex.split(settings.app or "")
     if words and words[0] in ("python", "python3"):
         words[0] = sys.executable
-    for checkpoint in settings.checkpoints:
-        words += ["--checkpoint", checkpoint]
+    for spec in parse_checkpoints(settings.checkpoints, settings.load):
+        words += ["--checkpoint", spec.argument()]
     generation = settings.generation
     words += ["--max-new-tokens", str(generation.max_new_tokens)]
     if generation.system_prompt:

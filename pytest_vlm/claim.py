@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_vlm.errors import ClaimNotShown, SamplesError, SettingsError
-from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.report.evidence import EvidenceFolder, Flip
 from pytest_vlm.report.model import ClaimRecord, Record
-from pytest_vlm.scores.score import Score, ScoreValue
+from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
 from pytest_vlm.stats.compare import compare
 from pytest_vlm.stats.mcnemar import mcnemar_midp
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
 
 UNUSABLE_LIMIT = 0.05
 Maps = tuple[Sequence["Heatmap | None"], Sequence["Heatmap | None"]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """One checkpoint's answers to the samples of a claim, and their scores."""
-
-    predictions: tuple[Prediction, ...]
-    values: tuple[ScoreValue, ...]
-
-    def unusable(self) -> dict[str, int]:
-        """How many answers are truncated, empty or missing."""
-        return dict(Counter(p.unusable for p in self.predictions if p.unusable is not None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +151,9 @@ class Comparison:
         """Why the pairs cannot be judged, or nothing: a gap is never made a smaller sample."""
         for side, evaluation in ((self.baseline, a), (self.candidate, b)):
             gaps = [
-                (sample.id, "; ".join(prediction.events) or value.reason or "no answer")
-                for sample, prediction, value in zip(
-                    samples, evaluation.predictions, evaluation.values, strict=True
-                )
-                if value.value is None or prediction.unusable == "error"
+                (sample.id, value.reason)
+                for sample, value in zip(samples, evaluation.values, strict=True)
+                if value.value is None
             ]
             if gaps:
                 return (

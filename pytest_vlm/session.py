@@ -14,7 +14,6 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Self
 
@@ -23,11 +22,12 @@ from pytest_vlm.checkpoint.folder import CheckpointFolder, check_comparable, ins
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.source import local_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
-from pytest_vlm.claim import Comparison, Evaluation, Side
-from pytest_vlm.errors import RelevanceUnavailable, SamplesError, SettingsError
+from pytest_vlm.claim import Comparison, Side
+from pytest_vlm.engine.registry import find_loader
+from pytest_vlm.errors import SamplesError, SettingsError
 from pytest_vlm.evaluation.dataset import Dataset, read_samples
 from pytest_vlm.evaluation.predictions import Prediction
-from pytest_vlm.evaluation.run import EvaluationRun
+from pytest_vlm.evaluation.run import Evaluation, EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.store import GoldenStore, Provenance
@@ -43,7 +43,8 @@ from pytest_vlm.report.model import (
     Record,
     SpeedRecord,
 )
-from pytest_vlm.scores.score import Case, Score
+from pytest_vlm.requirements import missing_requirement
+from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
 
 
@@ -79,8 +80,11 @@ class Session:
         self.checkpoints = parse_checkpoints(settings.checkpoints, settings.load)
         self.folder = folder or settings.report or Path("vlm-report")
         self.records: list[Record] = []
-        self._tell = record or self.records.append
-        self._pool = EnginePool(self._find_loader(loaders or {}), settings.max_loaded)
+        self.record: Callable[[Record], None] = record or self.records.append
+        self._pool = EnginePool(
+            find_loader(settings.engine, {"local": self._load_local, **(loaders or {})}),
+            settings.max_loaded,
+        )
         self._run = EvaluationRun(
             pool=self._pool,
             generation=settings.generation,
@@ -184,15 +188,7 @@ class Session:
 
     def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:
         """Answers, maps where the score needs them, and the score's values."""
-        predictions = self.predict(spec, samples)
-        maps: Sequence[Heatmap | None] = [None] * len(samples)
-        if "relevance" in score.needs:
-            maps = self.relevance(spec, samples)
-        cases = [
-            Case(sample=sample, prediction=prediction, heatmap=heatmap)
-            for sample, prediction, heatmap in zip(samples, predictions, maps, strict=True)
-        ]
-        return Evaluation(predictions=tuple(predictions), values=tuple(score(cases)))
+        return self._run.evaluate(spec, samples, score)
 
     def compare(
         self,
@@ -241,26 +237,11 @@ class Session:
         Raises:
             SettingsError: an unknown requirement.
         """
-        kind, _, tag = requirement.partition(":")
-        if kind == "tag" and tag:
-            return "" if self.samples.tagged(tag) else f"no sample carries the tag {tag!r}"
-        if requirement == "regions":
-            return "" if self.samples.with_regions() else "no sample carries a region"
-        if requirement == "targets":
-            known = any(sample.targets for sample in self.samples)
-            return "" if known else "no sample carries a target"
-        if requirement == "app":
-            known = bool(self.settings.app or self.settings.app_url)
-            return "" if known else "no app is configured (--vlm-app or --vlm-app-url)"
-        if requirement == "relevance":
-            try:
-                self.relevance(self.baseline, self.samples[:1])
-            except RelevanceUnavailable as error:
-                return f"the baseline has no relevance maps: {error}"
-            return ""
-        raise SettingsError(
-            f"vlm_requires({requirement!r}) is unknown; "
-            "known are 'relevance', 'regions', 'targets', 'app' and 'tag:NAME'"
+        return missing_requirement(
+            requirement,
+            samples=lambda: self.samples,
+            app=bool(self.settings.app or self.settings.app_url),
+            try_relevance=lambda: self.relevance(self.baseline, self.samples[:1]),
         )
 
     @contextmanager
@@ -305,24 +286,6 @@ class Session:
             self._app = run_app(self.settings)
         return AppClient(self._app.url, spec.name)
 
-    def record(self, record: Record) -> None:
-        """Hand a record to whoever writes the report."""
-        self._tell(record)
-
-    def _find_loader(self, given: Mapping[str, Loader]) -> Loader:
-        known = dict(given)
-        known.setdefault("local", self._load_local)
-        known.setdefault("fake", _load_fake)
-        for entry in entry_points(group="pytest_vlm.loaders"):
-            if entry.name == self.settings.engine and entry.name not in known:
-                known[entry.name] = entry.load()
-        try:
-            return known[self.settings.engine]
-        except KeyError:
-            raise SettingsError(
-                f"unknown engine {self.settings.engine!r}; known are {', '.join(sorted(known))}"
-            ) from None
-
     def _load_local(self, spec: CheckpointSpec) -> Engine:
         from pytest_vlm.engine.local import LocalEngine
 
@@ -365,14 +328,8 @@ class Session:
         )
 
     def _device(self, spec: CheckpointSpec) -> str:
-        if self.settings.engine != "local" or spec.load.device != "auto":
-            return spec.load.device if spec.load.device != "auto" else "cpu"
-        import torch
+        if self.settings.engine == "local":
+            from pytest_vlm.engine.loading import choose_device
 
-        return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _load_fake(spec: CheckpointSpec) -> Engine:
-    from pytest_vlm.engine.fake import load_fake
-
-    return load_fake(spec)
+            return choose_device(spec.load)
+        return "cpu" if spec.load.device == "auto" else spec.load.device

@@ -17,7 +17,8 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 SPECIAL = ["<pad>", "<unk>", "<s>", "</s>", "<image>"]
-WORDS = [*SPECIAL, *"USER : ASSISTANT what is this ? a cat dog red blue".split(" ")]
+SPOKEN = ["USER", ":", "ASSISTANT", "what", "is", "this", "?", "a", "cat", "dog", "red", "blue"]
+WORDS = [*SPECIAL, *SPOKEN]
 TEMPLATE = (
     "{% for m in messages %}{{ m['role'] | upper }} : "
     "{% for c in m['content'] %}{% if c['type'] == 'image' %}<image> "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.settings import LoadSettings
@@ -32,6 +32,13 @@ class CheckpointSpec:
 
     def __str__(self) -> str:
         return self.name
+
+    def argument(self) -> str:
+        """What to give to ``--checkpoint`` for the same checkpoint, loaded the same way."""
+        revision = f"@{self.revision}" if self.revision else ""
+        changed = {k: v for k, v in asdict(self.load).items() if v != getattr(LoadSettings(), k)}
+        query = f"?{urlencode(changed)}" if changed else ""
+        return f"{self.name}={self.source}{revision}{query}"
 
 
 def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> CheckpointSpec:

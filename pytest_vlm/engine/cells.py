@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from pytest_vlm.errors import RelevanceUnavailable
-from pytest_vlm.heatmap.heatmap import grid_boxes
+from pytest_vlm.heatmap.heatmap import Heatmap, grid_boxes
 
 Cells = tuple[int, NDArray[np.float32]]
 
 
-def picture_cells(
+def _picture_cells(
     size: tuple[int, int], tokens: int, grid: tuple[int, int] | None, image_processor: Any
 ) -> Cells:
     """The cells of one picture's tokens.
@@ -61,6 +62,36 @@ def picture_grids(
             "this model cuts a picture into tiles, which are not located yet"
         )
     return [None] * pictures
+
+
+def token_heatmap(
+    values: np.ndarray[Any, Any],
+    sizes: tuple[tuple[int, int], ...],
+    grids: Sequence[tuple[int, int] | None],
+    image_processor: Any,
+) -> Heatmap:
+    """The map of one sample's image tokens.
+
+    Args:
+        values: (tokens,) relevance of every image token, in order of the prompt.
+        sizes: original (width, height) of each picture.
+        grids: of `picture_grids`, for these pictures.
+        image_processor: of the checkpoint.
+
+    Raises:
+        RelevanceUnavailable: the tokens form no single grid a picture.
+    """
+    kept, boxes, media, start = [], [], [], 0
+    for medium, (size, grid) in enumerate(zip(sizes, grids, strict=True)):
+        tokens = grid[0] * grid[1] if grid else values.size // len(sizes)
+        leading, cells = _picture_cells(size, tokens, grid, image_processor)
+        kept.append(values[start + leading : start + tokens])
+        boxes.append(cells)
+        media.append(np.full(len(cells), medium, dtype=np.int32))
+        start += tokens
+    return Heatmap.of_cells(
+        np.concatenate(kept), np.concatenate(boxes), media=np.concatenate(media), method="attention"
+    )
 
 
 def _seen_area(size: tuple[int, int], image_processor: Any) -> tuple[float, float, float, float]:

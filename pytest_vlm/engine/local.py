@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL.Image import Image as PILImage
-from transformers import AutoModelForImageTextToText
-from transformers.utils import logging as transformers_logging
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.attention import capture_rows, decoder_attention
-from pytest_vlm.engine.cells import picture_cells, picture_grids
+from pytest_vlm.engine.cells import picture_grids, token_heatmap
+from pytest_vlm.engine.loading import choose_device, load_model
 from pytest_vlm.engine.prompting import EncodedBatch, Prompting
-from pytest_vlm.errors import CheckpointError, EngineError, RelevanceUnavailable, SamplesError
+from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.settings import GenerationSettings, LoadSettings
+from pytest_vlm.settings import GenerationSettings
 
 LAYERS = 2
 
@@ -41,8 +41,8 @@ class LocalEngine:
 
     def __init__(self, spec: CheckpointSpec, folder: Path) -> None:
         self.name = spec.name
-        self.device = _device(spec.load)
-        self._model: Any = _load(spec, folder).to(self.device)
+        self.device = choose_device(spec.load)
+        self._model: Any = load_model(spec, folder).to(self.device)
         self._prompting = Prompting(folder)
         self._layers = decoder_attention(self._model, LAYERS)
 
@@ -54,22 +54,21 @@ class LocalEngine:
         return "" if self._layers else "its decoder does not use transformers' attention interface"
 
     def predict(self, samples: Sequence[Sample], settings: GenerationSettings) -> list[Prediction]:
-        """Answer one batch greedily; a sample whose image cannot be opened gets an ``error``."""
-        opened = [_open_pictures(sample) for sample in samples]
-        usable = [
-            (sample, pictures)
-            for sample, pictures in zip(samples, opened, strict=True)
-            if isinstance(pictures, list)
-        ]
-        answers = iter(self._generate(usable, settings) if usable else [])
-        return [next(answers) if isinstance(pictures, list) else pictures for pictures in opened]
+        """Answer one batch greedily; a sample that cannot be asked gets an ``error``, and why."""
+        questions = [_Question.open(sample) for sample in samples]
+        try:
+            batch = self._encode([q for q in questions if not q.problem], settings)
+        except ValueError:
+            questions = [self._try_alone(question, settings) for question in questions]
+            batch = self._encode([q for q in questions if not q.problem], settings)
+        asked = [question.sample for question in questions if not question.problem]
+        answers = iter(self._generate(asked, batch, settings) if batch is not None else ())
+        return [q.refused() if q.problem else next(answers) for q in questions]
 
     @torch.inference_mode()
     def _generate(
-        self, questions: list[tuple[Sample, list[PILImage]]], settings: GenerationSettings
+        self, samples: Sequence[Sample], batch: EncodedBatch, settings: GenerationSettings
     ) -> list[Prediction]:
-        samples = [sample for sample, _ in questions]
-        batch = self._encode(samples, [pictures for _, pictures in questions], settings)
         start = time.perf_counter()
         tokens = self._model.generate(**batch.inputs, generation_config=self._greedy(settings))
         rows = tokens[:, batch.inputs["input_ids"].shape[1] :].tolist()
@@ -109,8 +108,9 @@ class LocalEngine:
         """
         if self.no_relevance:
             raise RelevanceUnavailable(f"{self.name} gives no relevance map: {self.no_relevance}")
-        pictures = [[frame.open() for frame in sample.frames] for sample in samples]
-        batch = self._encode(samples, pictures, settings)
+        batch = self._encode([_Question.open(sample) for sample in samples], settings)
+        if batch is None:
+            return []
         prompt = batch.inputs["input_ids"].shape[1]
         answers = [self._answer_tokens(prediction) for prediction in predictions]
         longest = max(map(len, answers))
@@ -140,17 +140,30 @@ class LocalEngine:
         return token if token is not None else getattr(config, "image_token_index", None)
 
     def _encode(
-        self,
-        samples: Sequence[Sample],
-        pictures: list[list[PILImage]],
-        settings: GenerationSettings,
-    ) -> EncodedBatch:
-        batch = self._prompting.encode(samples, pictures, settings)
+        self, questions: Sequence[_Question], settings: GenerationSettings
+    ) -> EncodedBatch | None:
+        if not questions:
+            return None
+        batch = self._prompting.encode(
+            [question.sample for question in questions],
+            [question.pictures for question in questions],
+            settings,
+        )
         inputs = {
             name: value.to(self.device, self._model.dtype if value.is_floating_point() else None)
             for name, value in batch.inputs.items()
         }
         return EncodedBatch(inputs=inputs, sizes=batch.sizes)
+
+    def _try_alone(self, question: _Question, settings: GenerationSettings) -> _Question:
+        """One picture that the processor refuses must not take its whole batch along."""
+        if question.problem:
+            return question
+        try:
+            self._encode([question], settings)
+        except ValueError as error:
+            return replace(question, problem=str(error))
+        return question
 
     def _greedy(self, settings: GenerationSettings) -> Any:
         config = deepcopy(self._model.generation_config)
@@ -215,69 +228,27 @@ class LocalEngine:
                     f"{self.name}: {values.size} image tokens for {len(sizes)} pictures"
                 )
             own, grids = grids[: len(sizes)], grids[len(sizes) :]
-            maps.append(_heatmap(values, sizes, own, processor))
+            maps.append(token_heatmap(values, sizes, own, processor))
         return maps
 
 
-def _heatmap(
-    values: np.ndarray[Any, Any],
-    sizes: tuple[tuple[int, int], ...],
-    grids: Sequence[tuple[int, int] | None],
-    image_processor: Any,
-) -> Heatmap:
-    kept, boxes, media, start = [], [], [], 0
-    for medium, (size, grid) in enumerate(zip(sizes, grids, strict=True)):
-        tokens = grid[0] * grid[1] if grid else values.size // len(sizes)
-        leading, cells = picture_cells(size, tokens, grid, image_processor)
-        kept.append(values[start + leading : start + tokens])
-        boxes.append(cells)
-        media.append(np.full(len(cells), medium, dtype=np.int32))
-        start += tokens
-    return Heatmap.of_cells(
-        np.concatenate(kept), np.concatenate(boxes), media=np.concatenate(media), method="attention"
-    )
+@dataclass(frozen=True)
+class _Question:
+    """A sample with its decoded pictures, or the reason why it cannot be asked."""
 
+    sample: Sample
+    pictures: list[PILImage]
+    problem: str = ""
 
-def _open_pictures(sample: Sample) -> list[PILImage] | Prediction:
-    try:
-        return [frame.open() for frame in sample.frames]
-    except SamplesError as error:
+    @classmethod
+    def open(cls, sample: Sample) -> _Question:
+        try:
+            return cls(sample, [frame.open() for frame in sample.frames])
+        except SamplesError as error:
+            return cls(sample, [], str(error))
+
+    def refused(self) -> Prediction:
         completion = Completion(raw="", reasoning="", answer="", finish_reason="error", tokens=0)
-        return Prediction(sample_id=sample.id, completions=(completion,), events=(str(error),))
-
-
-def _device(load: LoadSettings) -> str:
-    if load.device != "auto":
-        return load.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _load(spec: CheckpointSpec, folder: Path) -> Any:
-    auto: Any = AutoModelForImageTextToText
-    attention = {}
-    if spec.load.attention != "auto":
-        attention["attn_implementation"] = spec.load.attention
-    transformers_logging.disable_progress_bar()
-    try:
-        model, info = auto.from_pretrained(
-            folder,
-            dtype=spec.load.dtype,
-            trust_remote_code=False,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            **attention,
+        return Prediction(
+            sample_id=self.sample.id, completions=(completion,), events=(self.problem,)
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise EngineError(f"{spec.name} ({folder}) could not be loaded: {error}") from error
-    for kind, meaning in (
-        ("missing_keys", "has no weights for"),
-        ("mismatched_keys", "has weights of another shape for"),
-    ):
-        if info.get(kind):
-            names = sorted(map(str, info[kind]))
-            raise CheckpointError(
-                f"{spec.name} ({folder}) {meaning} {len(names)} tensors, such as {names[0]}; "
-                "config.json and weights do not belong together"
-            )
-    return model.eval()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -13,7 +14,20 @@ from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.protocols import Progress
+from pytest_vlm.scores.score import Case, Score, ScoreValue
 from pytest_vlm.settings import GenerationSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One checkpoint's answers to the samples of a claim, and their scores."""
+
+    predictions: tuple[Prediction, ...]
+    values: tuple[ScoreValue, ...]
+
+    def unusable(self) -> dict[str, int]:
+        """How many answers are truncated, empty or missing."""
+        return dict(Counter(p.unusable for p in self.predictions if p.unusable is not None))
 
 
 class EvaluationRun:
@@ -96,6 +110,33 @@ class EvaluationRun:
             replace(self._heatmaps[key], sample=sample)
             for key, sample in zip(keys, samples, strict=True)
         ]
+
+    def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:
+        """Answers, maps where the score needs them, and the score's values.
+
+        A sample without an answer has no value, and the reason why.
+        """
+        predictions = self.predict(spec, samples)
+        answered = [
+            (sample, prediction)
+            for sample, prediction in zip(samples, predictions, strict=True)
+            if prediction.unusable != "error"
+        ]
+        maps: Sequence[Heatmap | None] = [None] * len(answered)
+        if "relevance" in score.needs:
+            maps = self.relevance(spec, [sample for sample, _ in answered])
+        cases = [
+            Case(sample=sample, prediction=prediction, heatmap=heatmap)
+            for (sample, prediction), heatmap in zip(answered, maps, strict=True)
+        ]
+        judged = iter(score(cases))
+        values = [
+            ScoreValue(value=None, reason="; ".join(prediction.events) or "no answer")
+            if prediction.unusable == "error"
+            else next(judged)
+            for prediction in predictions
+        ]
+        return Evaluation(predictions=tuple(predictions), values=tuple(values))
 
     def relevance_or_none(
         self, spec: CheckpointSpec, samples: Sequence[Sample]

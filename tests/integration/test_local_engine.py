@@ -11,6 +11,7 @@ import torch
 from PIL import Image as PillowImage
 from tiny_llava import save_tiny_llava
 
+from pytest_vlm.engine.local import _Question
 from pytest_vlm.errors import CheckpointError
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text
 from pytest_vlm.scores import exact_match, pointing_game
@@ -93,12 +94,25 @@ def test_one_new_token_truncates(digits):
 
 def test_an_image_that_cannot_be_opened_is_an_error_of_that_sample_alone(digits):
     strong = digits.checkpoints[1]
-    broken = Sample.ask(id="broken", image=b"no picture", query="what digit is at the top left?")
-    whole = digits.samples[0]
-    first, second = digits.engine(strong).predict([broken, whole], digits.settings.generation)
-    assert first.unusable == "error"
+    query = "what digit is at the top left?"
+    broken = Sample.ask(id="broken", image=b"no picture", query=query)
+    narrow = Sample.ask(id="narrow", image=picture(3, 900), query=query)
+    asked = [broken, digits.samples[0], narrow]
+    first, second, third = digits.engine(strong).predict(asked, digits.settings.generation)
+    assert (first.unusable, second.unusable, third.unusable) == ("error", None, "error")
     assert "cannot open the image" in first.events[0]
-    assert second.unusable is None
+    assert "aspect ratio" in third.events[0]
+
+
+def test_a_gap_is_named_by_every_score(digits):
+    strong = digits.checkpoints[1]
+    region = digits.samples[0].regions
+    broken = Sample.ask(id="broken", image=b"none", query="?", targets=("7",), regions=region)
+    for score in (exact_match, pointing_game):
+        values = digits.evaluate(strong, [broken, digits.samples[0]], score).values
+        assert values[0].value is None
+        assert "cannot open the image" in values[0].reason
+        assert values[1].value is not None
 
 
 def eager_reference(session, sample):
@@ -106,8 +120,7 @@ def eager_reference(session, sample):
     spec = session.checkpoints[-1]
     engine = session.engine(spec)
     prediction = session.predict(spec, [sample])[0]
-    pictures = [[frame.open() for frame in sample.frames]]
-    batch = engine._encode([sample], pictures, session.settings.generation)
+    batch = engine._encode([_Question.open(sample)], session.settings.generation)
     answer = engine._answer_tokens(prediction)
     inputs = engine._append(batch.inputs, [answer], len(answer))
     kernel = engine._model.config._attn_implementation

@@ -33,6 +33,7 @@ def here(tmp_path, monkeypatch):
         ("org/model", "model", "org/model", None),
         ("org/model@main", "model", "org/model", "main"),
         ("B=org/model@v1.0", "B", "org/model", "v1.0"),
+        ("not@here/model@v1", "model", "not@here/model", "v1"),
         ("B=a@1", "B", "a@1", None),
     ],
 )

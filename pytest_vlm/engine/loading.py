@@ -1,0 +1,58 @@
+"""Loading a model from a folder, without running its code and without random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForImageTextToText
+from transformers.utils import logging as transformers_logging
+
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.errors import CheckpointError, EngineError
+from pytest_vlm.settings import LoadSettings
+
+
+def choose_device(load: LoadSettings) -> str:
+    """``auto`` takes CUDA where there is one, else the CPU."""
+    if load.device != "auto":
+        return load.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_model(spec: CheckpointSpec, folder: Path) -> Any:
+    """The model in evaluation mode, on the CPU; runs no code of the checkpoint's.
+
+    Raises:
+        CheckpointError: weights that do not fit the configuration: they would be random numbers.
+        EngineError: transformers cannot load it for another reason.
+    """
+    auto: Any = AutoModelForImageTextToText
+    attention = {}
+    if spec.load.attention != "auto":
+        attention["attn_implementation"] = spec.load.attention
+    transformers_logging.disable_progress_bar()
+    try:
+        model, info = auto.from_pretrained(
+            folder,
+            dtype=spec.load.dtype,
+            trust_remote_code=False,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            **attention,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise EngineError(f"{spec.name} ({folder}) could not be loaded: {error}") from error
+    for kind, meaning in (
+        ("missing_keys", "has no weights for"),
+        ("mismatched_keys", "has weights of another shape for"),
+    ):
+        if info.get(kind):
+            names = sorted(map(str, info[kind]))
+            raise CheckpointError(
+                f"{spec.name} ({folder}) {meaning} {len(names)} tensors, such as {names[0]}; "
+                "config.json and weights do not belong together"
+            )
+    return model.eval()

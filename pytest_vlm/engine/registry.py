@@ -1,0 +1,35 @@
+"""Engines by name: built in, given by the caller, or installed by another package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.errors import SettingsError
+from pytest_vlm.protocols import Engine, Loader
+
+GROUP = "pytest_vlm.loaders"
+
+
+def find_loader(name: str, given: Mapping[str, Loader]) -> Loader:
+    """The loader of an engine: one that was given, ``fake``, or an entry point of the group.
+
+    Raises:
+        SettingsError: nobody knows the name.
+    """
+    known: dict[str, Loader] = {"fake": _load_fake, **given}
+    installed = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name in known:
+        return known[name]
+    if name in installed:
+        loader: Loader = installed[name].load()
+        return loader
+    names = ", ".join(sorted({*known, *installed}))
+    raise SettingsError(f"unknown engine {name!r}; known are {names}")
+
+
+def _load_fake(spec: CheckpointSpec) -> Engine:
+    from pytest_vlm.engine.fake import load_fake
+
+    return load_fake(spec)

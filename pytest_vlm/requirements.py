@@ -1,0 +1,48 @@
+"""What ``vlm_requires`` may ask for, and why a run may not have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_vlm.errors import RelevanceUnavailable, SettingsError
+from pytest_vlm.evaluation.dataset import Dataset
+
+
+def missing_requirement(
+    requirement: str,
+    *,
+    samples: Callable[[], Dataset],
+    app: bool,
+    try_relevance: Callable[[], object],
+) -> str:
+    """Why the run cannot meet a requirement; empty where it can.
+
+    Args:
+        requirement: ``relevance``, ``regions``, ``targets``, ``app`` or ``tag:NAME``.
+        samples: gives the dataset.
+        app: whether an app is configured.
+        try_relevance: makes one map with the baseline: only its lack excuses a test.
+
+    Raises:
+        SettingsError: an unknown requirement.
+    """
+    match requirement.partition(":"):
+        case ("tag", ":", tag) if tag:
+            return "" if samples().tagged(tag) else f"no sample carries the tag {tag!r}"
+        case ("regions", "", ""):
+            return "" if samples().with_regions() else "no sample carries a region"
+        case ("targets", "", ""):
+            known = any(sample.targets for sample in samples())
+            return "" if known else "no sample carries a target"
+        case ("app", "", ""):
+            return "" if app else "no app is configured (--vlm-app or --vlm-app-url)"
+        case ("relevance", "", ""):
+            try:
+                try_relevance()
+            except RelevanceUnavailable as error:
+                return f"the baseline has no relevance maps: {error}"
+            return ""
+    raise SettingsError(
+        f"vlm_requires({requirement!r}) is unknown; "
+        "known are 'relevance', 'regions', 'targets', 'app' and 'tag:NAME'"
+    )
