@@ -61,7 +61,9 @@ def _accept(options: argparse.Namespace) -> int:
     candidate = options.candidate or next(iter(pending))
     if options.candidate is None and len(pending) > 1:
         raise GoldenError(f"several candidates have pending maps; add --candidate {candidate}")
-    chosen = pending.get(candidate, []) if options.all else options.ids
+    if candidate not in pending:
+        raise GoldenError(f"nothing is pending for {candidate}; there is for {', '.join(pending)}")
+    chosen = pending[candidate] if options.all else options.ids
     accept_goldens(
         options.report, options.goldens, candidate=candidate, ids=chosen, reason=options.reason
     )

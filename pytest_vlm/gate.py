@@ -16,6 +16,7 @@ from pytest_vlm.report.model import (
 )
 
 BROKEN = ("fail", "inconclusive", "missing")
+LONGEST = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def decide(
             "INCONCLUSIVE",
             [f"{c.score}: {c.sentence}" for c in claims if c.verdict == "inconclusive"],
         ),
-        ("PARTIAL", [*selection, *_no_claim(own, candidate), *_left_out(own, outcomes, records)]),
+        ("PARTIAL", [*selection, *_no_claim(claims), *_left_out(own, outcomes, records)]),
     ]
     verdict: GateVerdict = "SHIP"
     for name, reasons in weighty:
@@ -101,10 +102,11 @@ def _failed(
     explaining: Sequence[ClaimRecord | GoldenRecord],
 ) -> Iterator[str]:
     names = {test.test for test in own}
-    explained = {record.test for record in explaining if record.verdict in BROKEN}
+    explained = [record for record in explaining if record.verdict in BROKEN]
     for outcome in outcomes:
-        if outcome.outcome == "failed" and outcome.test in names - explained:
-            yield f"{_short(outcome.test)} failed: {outcome.message or 'see its section'}"
+        known = any(r.test == outcome.test and r.sentence in outcome.message for r in explained)
+        if outcome.outcome == "failed" and outcome.test in names and not known:
+            yield f"{_short(outcome.test)} failed: {outcome.message[:LONGEST] or 'no message'}"
 
 
 def _missing(
@@ -137,9 +139,9 @@ def _left_out(
             yield f"{_short(outcome.test)} was skipped"
 
 
-def _no_claim(own: Sequence[PlannedTest], candidate: str) -> Iterator[str]:
-    if not any(test.claims for test in own if test.checkpoint == candidate):
-        yield "no claim was selected"
+def _no_claim(claims: Sequence[ClaimRecord]) -> Iterator[str]:
+    if not any(claim.verdict != "reported" for claim in claims):
+        yield "no claim was made"
 
 
 def _passed(claims: Sequence[ClaimRecord], goldens: Sequence[GoldenRecord]) -> Iterator[str]:

@@ -209,6 +209,7 @@ class Run:
             (bool(getattr(option, "lf", False)), "only the last failed tests were run (--lf)"),
             (any("::" in arg for arg in self._config.args), "single tests were named"),
             (bool(session.shouldfail or session.shouldstop), "the run was stopped early"),
+            (self.settings.accept_goldens, "maps were accepted as goldens, not compared"),
             (
                 self.settings.limit is not None,
                 f"only the first {self.settings.limit} samples were asked",
@@ -265,7 +266,7 @@ def _last_line(report: pytest.TestReport) -> str:
         return str(report.longrepr[2])
     text = str(crash.message) if crash is not None else str(report.longrepr or "")
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[0][:500] if lines else ""
+    return lines[0] if lines else ""
 
 
 def _versions() -> dict[str, str]:

@@ -175,7 +175,7 @@ def _chat_template(path: Path) -> object:
         if (path / name).exists():
             template = _read_json(path / name, missing="").get("chat_template")
             if template:
-                return template
+                return template.strip() if isinstance(template, str) else template
     return ""
 
 
@@ -184,7 +184,7 @@ def _tokenizer(path: Path) -> object:
         content = _read_json(path / "tokenizer.json", missing="")
         return {
             key: content.get(key)
-            for key in ("model", "normalizer", "pre_tokenizer", "added_tokens")
+            for key in ("model", "normalizer", "pre_tokenizer", "post_processor", "added_tokens")
         }
     for name in ("vocab.json", "vocab.txt", "tokenizer.model"):
         if (path / name).exists():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from math import prod
+from operator import index
 from pathlib import Path
 
 from pytest_vlm.errors import CheckpointError
@@ -56,10 +57,10 @@ def read_header(path: Path) -> SafetensorsHeader:
     try:
         header = json.loads(content)
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+        end = max((index(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+        shapes = {name: tuple(map(index, entry["shape"])) for name, entry in tensors.items()}
         dtypes = {name: str(entry["dtype"]) for name, entry in tensors.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} has a damaged safetensors header ({error})") from error
     if size != 8 + length + end:
         raise CheckpointError(

@@ -91,7 +91,7 @@ def read_samples(path: Path) -> Dataset:
         SamplesError: with the file and the line, for anything that is not a usable sample.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise SamplesError(f"cannot read the samples file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -143,7 +143,7 @@ def _parse_line(line: str, folder: Path) -> Sample:
         targets=_strings(row, "target"),
         choices=_strings(row, "choices"),
         regions=_regions(row),
-        cluster=str(row.get("cluster", "")),
+        cluster=str(row.get("cluster") or ""),
         tags=_strings(row, "tags"),
         meta=cast(Mapping[str, Any], meta),
     )
@@ -160,6 +160,8 @@ def _messages(row: dict[str, Any], folder: Path) -> tuple[Message, ...]:
         return tuple(_message(message, folder) for message in row["messages"])
     if not isinstance(row.get("query"), str) or not row["query"].strip():
         raise SamplesError("a sample needs a 'query' (text)")
+    if "image" in row and "images" in row:
+        raise SamplesError("give either 'image' or 'images', not both")
     images = row.get("images", [row["image"]] if "image" in row else None)
     if not isinstance(images, list) or not images:
         raise SamplesError("a sample needs an 'image' (a path), or 'images' (a list of paths)")

@@ -45,8 +45,10 @@ class Completion:
 
     @classmethod
     def parse(cls, raw: str, *, finish_reason: FinishReason, tokens: int) -> Completion:
-        """Split the reasoning from the answer."""
-        before, opened, rest = raw.partition("<think>")
+        """Split the reasoning from the answer; some templates open it in the prompt."""
+        opened_in_prompt = "</think>" in raw and "<think>" not in raw
+        text = f"<think>{raw}" if opened_in_prompt else raw
+        before, opened, rest = text.partition("<think>")
         inside, closed, after = rest.partition("</think>")
         if not opened:
             reasoning, answer = "", raw

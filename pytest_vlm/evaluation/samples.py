@@ -45,8 +45,9 @@ class Image:
             return self.source
         try:
             return self.source.read_bytes()
-        except OSError as error:
-            raise SamplesError(f"cannot read the image {self.source}: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SamplesError(f"cannot read the image {self.source}: {reason}") from error
 
     @cached_property
     def digest(self) -> str:
@@ -65,16 +66,16 @@ class Image:
             return ImageOps.exif_transpose(picture).convert("RGB")
 
     def check(self) -> tuple[int, int]:
-        """Upright (width, height), after Pillow verified the file.
+        """Upright (width, height), after the file was decoded once, a JPEG at a low resolution.
 
         Raises:
             SamplesError: Pillow does not know the format, or finds the file broken.
         """
         with self._decoding() as picture:
-            picture.verify()
-        with self._decoding() as picture:
             width, height = picture.size
             turned = picture.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+            picture.draft("RGB", (1, 1))
+            picture.load()
         return (height, width) if turned else (width, height)
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -57,6 +58,7 @@ class GoldenCheck:
         golden = self.accepted.load(self.id)
         if self.accept:
             self._save(self.accepted, heatmap, sample, accepted=True)
+            self._pending.delete(self.id)
             self._record(golden, heatmap, sample, "accepted", "Accepted as the new golden.")
             return
         if golden is None:
@@ -71,6 +73,7 @@ class GoldenCheck:
                 f"Correlation {distance.pearson:.4f} (at least {tolerance.pearson}), largest "
                 f"deviation {distance.max_deviation:.2f} (at most {tolerance.max_deviation})."
             )
+            self._pending.delete(self.id)
             self._record(golden, heatmap, sample, "pass", sentence, found)
             return
         self._save(self._pending, heatmap, sample)
@@ -124,7 +127,7 @@ class GoldenCheck:
                 verdict=verdict,
                 sentence=sentence,
                 pearson=distance.pearson if distance is not None else None,
-                max_deviation=distance.max_deviation if distance is not None else None,
+                max_deviation=_finite(distance.max_deviation) if distance is not None else None,
                 evidence=self.evidence.write_golden(
                     f"{self.test} {self.id}",
                     sample,
@@ -137,3 +140,7 @@ class GoldenCheck:
 
     def _next_step(self) -> str:
         return accept_command(self.report, self.candidate, self.id)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,16 @@ from pytest_vlm.errors import GoldenError
 from pytest_vlm.heatmap.heatmap import Heatmap
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+UNREADABLE = (  # what numpy, zipfile, zlib and json raise on damaged bytes
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 LAYERS = ("values", "boxes", "media", "frame")
 
 
@@ -85,7 +96,7 @@ class GoldenStore:
             provenance = Provenance(**json.loads(self._path(id, ".json").read_text("utf-8")))
             picture = self._path(id, ".png").read_bytes()
             heatmap = Heatmap(**layers, method=provenance.method)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise GoldenError(
                 f"the golden {path} cannot be read ({error}); restore it from version control, or "
                 "delete its three files and accept a new one"
@@ -98,9 +109,13 @@ class GoldenStore:
         layers = {name: getattr(golden.heatmap, name) for name in LAYERS}
         np.savez_compressed(buffer, **layers)
         provenance = json.dumps(asdict(golden.provenance), indent=2, ensure_ascii=False)
-        _write(self._path(golden.id, ".png"), golden.picture)
-        _write(self._path(golden.id, ".json"), provenance.encode() + b"\n")
-        _write(self._path(golden.id, ".npz"), buffer.getvalue())
+        _write_together(
+            {
+                self._path(golden.id, ".png"): golden.picture,
+                self._path(golden.id, ".json"): provenance.encode() + b"\n",
+                self._path(golden.id, ".npz"): buffer.getvalue(),
+            }
+        )
 
     def delete(self, id: str) -> None:
         """Remove a golden's files; harmless where there are none."""
@@ -116,16 +131,21 @@ class GoldenStore:
         return self.folder / test / f"{name}{suffix}"
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+def _write_together(contents: dict[Path, bytes]) -> None:
+    """Write every file beside its place, then move all in order: a full disk changes nothing."""
+    written: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+            written[path] = Path(name)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            written[path].chmod(0o644)
+        for path, temporary in written.items():
+            temporary.replace(path)
+    finally:
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)

@@ -58,6 +58,8 @@ class Heatmap:
         shapes = (self.values.shape, self.boxes.shape, self.media.shape, self.frame.shape)
         if n == 0 or shapes != ((n,), (n, 4), (n,), (n,)):
             raise ValueError(f"a heatmap needs n cells, found the shapes {shapes}")
+        if not np.isfinite(self.boxes).all():
+            raise ValueError("the boxes of a heatmap must be finite")
         if not np.isfinite(self.values).all() or self.values.min() < 0:
             raise ValueError("the values of a heatmap must be finite and not negative")
 
@@ -141,7 +143,7 @@ class Heatmap:
             width = np.clip(np.minimum(x1, a1) - np.maximum(x0, a0), 0, None)
             height = np.clip(np.minimum(y1, b1) - np.maximum(y0, b0), 0, None)
             here = (self.media == region.media) & (self.frame == region.frame)
-            inside = np.maximum(inside, np.where(here, width * height / area, 0))
+            inside = np.minimum(inside + np.where(here, width * height / area, 0), 1)
         return float((self.values * inside).sum() / total)
 
 

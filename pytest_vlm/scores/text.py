@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pytest_vlm.scores.score import Case, score
@@ -23,5 +24,9 @@ def exact_match(case: Case) -> float:
 @score(name="contains")
 def contains(case: Case) -> float:
     """1 where the answer contains an accepted one as whole words, else 0."""
-    answer = f" {normalize(case.prediction.answer)} "
-    return float(any(f" {normalize(target)} " in answer for target in case.sample.targets))
+    answer = normalize(case.prediction.answer)
+    return float(any(_has_words(answer, normalize(t)) for t in case.sample.targets))
+
+
+def _has_words(text: str, words: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None

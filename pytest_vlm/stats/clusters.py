@@ -16,6 +16,7 @@ from pytest_vlm.stats.pairs import PairedCounts
 
 TOO_FEW, FEW = 10, 40
 LEAST_CORRELATION = 0.3
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,9 @@ def cluster_t(counts: PairedCounts, design: ClusterDesign) -> tuple[float, float
 
     Without variance between clusters the sign decides: p = 2^-G for G clusters that all lose.
     """
-    if design.standard_error > 0:
+    if design.clusters < 2:
+        return 0.0, 1.0
+    if design.standard_error > ROUNDING:
         statistic = counts.estimate / design.standard_error
         return statistic, float(student.cdf(statistic, design.clusters - 1))
     losing = int(np.sum(counts.cluster_sums < 0))

@@ -15,11 +15,12 @@ from pytest_vlm.errors import ClaimNotShown, StatisticsError
 from pytest_vlm.stats.clusters import FEW, TOO_FEW, cluster_design, cluster_t
 from pytest_vlm.stats.mcnemar import SMALLEST, mcnemar_midp
 from pytest_vlm.stats.pairs import PairedCounts, count_pairs
-from pytest_vlm.stats.planning import detectable_effect, n_required
+from pytest_vlm.stats.planning import detectable_effect, n_required, pairs_to_detect
 from pytest_vlm.stats.result import Claim, ComparisonResult, Verdict
 from pytest_vlm.stats.tango import tango_interval, tango_z
 
 POWER = 0.8
+SMALLEST_MARGIN = 1e-6
 
 
 def compare(
@@ -128,7 +129,7 @@ def _bound(claim: Claim, margin: float | None, mde: float | None) -> float:
         )
     if (claim == "no_regression" and margin is not None) or (name == "margin" and mde is not None):
         raise StatisticsError(f"{claim} takes {name}=, nothing else")
-    least = 0.0 if claim == "better" else SMALLEST
+    least = 0.0 if claim == "better" else SMALLEST_MARGIN
     if not (math.isfinite(value) and least <= value < 1):
         raise StatisticsError(f"{name} must lie between 0 and 1, found {value}")
     return float(value)
@@ -213,11 +214,14 @@ class _PairedTest:
         return tango_interval(*self.scaled, critical)
 
     def detectable(self, alpha: float) -> float:
-        """The achieved minimum detectable effect; a rate of 0 is replaced by its upper bound."""
+        """The achieved minimum detectable effect."""
         n = self.counts.n / self.deff
-        rate = (self.counts.b + self.counts.c) / self.counts.n
-        unseen = 1 - alpha ** (1 / n)
-        return detectable_effect(n=n, discordant=max(rate, unseen), alpha=alpha, power=POWER)
+        return detectable_effect(n=n, discordant=self.discordant(alpha), alpha=alpha, power=POWER)
+
+    def discordant(self, alpha: float) -> float:
+        """The discordant rate, at least what could have gone unseen in this many pairs."""
+        seen = (self.counts.b + self.counts.c) / self.counts.n
+        return max(seen, 1 - math.pow(alpha, self.deff / self.counts.n))
 
     def too_few(self) -> str:
         clusters = int(self.counts.cluster_sizes.size)
@@ -277,8 +281,12 @@ def _assay(rate: float, floor: float, ceiling: float) -> str:
 
 
 def _needed(test: _PairedTest, claim: Claim, bound: float, alpha: float) -> int | None:
-    if claim not in ("not_worse", "equivalent"):
+    if claim == "better":
         return None
+    if claim == "no_regression":
+        rate = test.discordant(alpha)
+        pairs = pairs_to_detect(effect=bound, discordant=rate, alpha=alpha, power=POWER)
+        return math.ceil(test.deff * pairs)
     rate = (test.counts.b + test.counts.c) / test.counts.n
     return math.ceil(
         test.deff * n_required(margin=bound, discordant=rate, alpha=alpha, power=POWER)

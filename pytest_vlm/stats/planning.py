@@ -62,13 +62,20 @@ def detectable_effect(
     Miettinen's formula: n = ((z_α √ψ + z_β √(ψ - Δ²)) / Δ)². Where not even a rate of ψ, all of it
     losses, would be found, ψ is raised until it is.
     """
-    z_alpha, z_beta = float(norm.isf(alpha)), float(norm.isf(1 - power))
 
     def surplus(effect: float) -> float:
-        rate = max(discordant, effect)
-        spread = z_alpha * math.sqrt(rate) + z_beta * math.sqrt(max(rate - effect**2, 0.0))
-        return effect * math.sqrt(n) - spread
+        return n - pairs_to_detect(effect=effect, discordant=discordant, alpha=alpha, power=power)
 
     if surplus(1.0) < 0:
         return 1.0
-    return float(brentq(surplus, 1e-9, 1.0, xtol=1e-9))
+    return float(brentq(surplus, 1e-6, 1.0, xtol=1e-9))
+
+
+def pairs_to_detect(
+    *, effect: float, discordant: float, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """The inverse of `detectable_effect`: pairs that reveal a loss of `effect`, not rounded."""
+    rate = max(discordant, effect)
+    z_alpha, z_beta = float(norm.isf(alpha)), float(norm.isf(1 - power))
+    spread = z_alpha * math.sqrt(rate) + z_beta * math.sqrt(max(rate - effect**2, 0.0))
+    return (spread / effect) ** 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -34,7 +35,8 @@ class ComparisonResult:
         c: only the candidate is right.
         odds_ratio: c / b; None where b is 0.
         mde: the smallest loss that this data would have shown with power 0.8.
-        n_required: pairs for power 0.8 if candidate and baseline truly are equal.
+        n_required: pairs that would show the claim with power 0.8 if both sides truly are equal;
+            for ``no_regression`` those that would reveal its `mde`; None for ``better``.
         identical: not one pair differs.
         warnings: what a reader must know beside the numbers.
     """
@@ -77,8 +79,14 @@ class ComparisonResult:
         return self.estimate
 
     def to_json(self) -> dict[str, Any]:
-        """Every field by name, JSON types only."""
-        return {**asdict(self), "ci": list(self.ci), "warnings": list(self.warnings)}
+        """Every field by name, JSON types only; an infinite statistic becomes None."""
+        statistic = self.statistic if math.isfinite(self.statistic) else None
+        return {
+            **asdict(self),
+            "statistic": statistic,
+            "ci": list(self.ci),
+            "warnings": list(self.warnings),
+        }
 
     def __str__(self) -> str:
         from pytest_vlm.stats.sentence import sentence

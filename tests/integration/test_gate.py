@@ -28,7 +28,7 @@ def test_a_better_candidate_ships(project, suite):
     )
     assert result.ret == 0
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["SHIP  B against A", "*Not worse: a loss of 5.0 % or more*"])
+    result.stdout.fnmatch_lines(["SHIP  B against A", "*Not worse: a loss of 5 points or more*"])
     assert project.verdicts() == {"B": "SHIP"}
 
 

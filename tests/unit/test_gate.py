@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_vlm.gate import PlannedTest, TestOutcome, decide
@@ -63,12 +65,18 @@ def absent(test: str):
     return AbsenceRecord(test=test, checkpoint="B", reason="no sample carries a region")
 
 
+def saying(outcomes, records):
+    """A claim or a golden that does not hold raises its sentence."""
+    said = {r.test: f"Raised: {r.sentence}" for r in records if hasattr(r, "sentence")}
+    return [replace(o, message=said.get(o.test, o.message)) for o in outcomes]
+
+
 def judge(planned, outcomes, records, selection=()):
     return decide(
         candidate="B",
         baseline="A",
         planned=planned,
-        outcomes=outcomes,
+        outcomes=saying(outcomes, records),
         records=records,
         selection=selection,
     )
@@ -201,8 +209,8 @@ PASS = [claim("pass")]
             (),
             "exact match: The sentence of pass.",
         ),
-        ("PARTIAL", plan(answers=0), {}, [], (), "no claim was selected"),
-        ("PARTIAL", [], {}, [], (), "no claim was selected"),
+        ("PARTIAL", plan(answers=0), {}, [], (), "no claim was made"),
+        ("PARTIAL", [], {}, [], (), "no claim was made"),
         ("HOLD", plan(), {"memory_B": "failed"}, [*PASS, golden("fail")], (), "golden x/y"),
         ("HOLD", plan(), {"memory_B": "failed"}, [*PASS, golden("missing")], (), "golden x/y"),
         ("SHIP", plan(), {}, [*PASS, golden("pass")], (), "1 of 1 golden maps match"),
@@ -249,3 +257,17 @@ def test_the_verdict_is_one_line():
     planned = plan()
     found = str(judge(planned, ended(planned), PASS))
     assert found == "SHIP  B against A: exact match: The sentence of pass."
+
+
+def test_a_crash_after_an_inconclusive_claim_holds():
+    """With --vlm-inconclusive=warn the claim does not raise: something else failed."""
+    planned = plan()
+    found = decide(
+        candidate="B",
+        baseline="A",
+        planned=planned,
+        outcomes=ended(planned, answers_B="failed"),
+        records=[claim("inconclusive")],
+    )
+    assert found.verdict == "HOLD"
+    assert "test_answers[B] failed: boom" in found.reasons
