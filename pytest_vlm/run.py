@@ -15,6 +15,7 @@ import pytest
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
 from pytest_vlm.errors import SettingsError, VlmError
 from pytest_vlm.options import read_settings
+from pytest_vlm.paths import readable
 
 if TYPE_CHECKING:
     from pytest_vlm.gate import PlannedTest, TestOutcome
@@ -221,11 +222,13 @@ class Run:
         from pytest_vlm.report.model import RunReport
 
         source = self.settings.samples
-        count = f"{len(self.session.samples)} samples of {source}" if source else "no samples file"
+        asked = "no samples file"
+        if source is not None:
+            asked = f"{len(self.session.samples)} samples of {readable(source)}"
         return RunReport(
             command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            samples=count,
+            created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            samples=asked,
             versions=_versions(),
             checkpoints=tuple(self.session.describe(spec) for spec in self.checkpoints),
             verdicts=verdicts,

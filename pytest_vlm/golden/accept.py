@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.paths import readable
 
 PENDING = "pending"
 
@@ -21,7 +22,7 @@ def pending_store(report: Path, candidate: str) -> GoldenStore:
 
 def accept_command(report: Path, candidate: str, id: str) -> str:
     """The command that accepts one pending golden."""
-    words = ["python", "-m", "pytest_vlm", "accept", str(report), id, "--candidate", candidate]
+    words = ["python", "-m", "pytest_vlm", "accept", readable(report), id, "--candidate", candidate]
     return shlex.join(words)
 
 

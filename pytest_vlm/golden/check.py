@@ -15,6 +15,7 @@ from pytest_vlm.golden.comparison import GoldenComparison, Tolerance, compare_ma
 from pytest_vlm.golden.store import Golden, GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import overlay, png
+from pytest_vlm.paths import readable
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import GoldenRecord, Record
 
@@ -63,7 +64,8 @@ class GoldenCheck:
             return
         if golden is None:
             self._save(self._pending, heatmap, sample)
-            sentence = f"No golden was accepted yet; a pending one is in {self._pending.folder}."
+            where = readable(self._pending.folder)
+            sentence = f"No golden was accepted yet; a pending one is in {where}."
             self._record(None, heatmap, sample, "missing", sentence)
             raise AssertionError(f"golden {self.id}: {sentence} {self._next_step()}")
         found = self._compare(golden, heatmap, sample, tolerance)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -129,22 +128,6 @@ class Heatmap:
         return Peak(
             x=(x0 + x1) / 2, y=(y0 + y1) / 2, media=int(self.media[i]), frame=int(self.frame[i])
         )
-
-    def share_inside(self, regions: Sequence[Region]) -> float | None:
-        """Share of the mass inside the regions, cells cut at their borders; None without mass."""
-        total = float(self.values.sum())
-        if total <= 0:
-            return None
-        x0, y0, x1, y1 = self.boxes.T
-        area = np.maximum((x1 - x0) * (y1 - y0), 1e-12)
-        inside = np.zeros_like(self.values)
-        for region in regions:
-            a0, b0, a1, b1 = region.box
-            width = np.clip(np.minimum(x1, a1) - np.maximum(x0, a0), 0, None)
-            height = np.clip(np.minimum(y1, b1) - np.maximum(y0, b0), 0, None)
-            here = (self.media == region.media) & (self.frame == region.frame)
-            inside = np.minimum(inside + np.where(here, width * height / area, 0), 1)
-        return float((self.values * inside).sum() / total)
 
 
 def grid_boxes(

@@ -123,7 +123,8 @@ def _claimed(claim: ClaimRecord) -> str:
     margin = claim.result.get("margin")
     if margin is None or (claim.claim == "better" and margin == 0):
         return words
-    return CLAIMS.get(claim.claim, f"{words}, margin {{margin}}").format(margin=percent(margin))
+    wording = CLAIMS.get(claim.claim, f"{words}, margin {{margin}}")
+    return wording.format(margin=f"{100 * margin:g} points")
 
 
 def _numbers(baseline: str, candidate: str, result: Mapping[str, Any], flips: str) -> Html:

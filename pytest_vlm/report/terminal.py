@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_vlm.memory.size import format_size
+from pytest_vlm.paths import readable
 from pytest_vlm.report.model import AbsenceRecord, MemoryRecord, RunReport, SpeedRecord
 
 Line = tuple[str, Mapping[str, bool]]
@@ -29,7 +30,7 @@ def summary_lines(report: RunReport, folder: Path) -> Iterator[Line]:
         yield f"  not claimed: {reason}", {"yellow": True}
     for record in _measured(report):
         yield f"  {record}", {}
-    yield f"report: {folder / 'index.html'}", {}
+    yield f"report: {readable(folder / 'index.html')}", {}
 
 
 def _measured(report: RunReport) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Scores: predictions in, one number a sample out."""
 
-from pytest_vlm.scores.maps import mass_in_region, pointing_game
+from pytest_vlm.scores.maps import pointing_game
 from pytest_vlm.scores.score import Case, Score, ScoreValue, score
 from pytest_vlm.scores.text import contains, exact_match
 
@@ -10,7 +10,6 @@ __all__ = [
     "ScoreValue",
     "contains",
     "exact_match",
-    "mass_in_region",
     "pointing_game",
     "score",
 ]

@@ -316,7 +316,13 @@ def test_a_claim_row_has_numbers_plot_verdict_and_sentence(
     assert record.verdict == verdict
     read = Reader(render_section(run(record), tmp_path))
     assert record.sentence in read.text
-    for words in (verdict, f"{lost} / {won}", "of n = 200", "not worse, margin 5.0", "A: 4 empty"):
+    for words in (
+        verdict,
+        f"{lost} / {won}",
+        "of n = 200",
+        "not worse, margin 5 points",
+        "A: 4 empty",
+    ):
         assert words in read.text
     assert "only 12 clusters" in read.text
     plots = [attrs for tag, attrs in read.elements if tag == "svg" and "forest" in attrs["class"]]  # type: ignore[operator]

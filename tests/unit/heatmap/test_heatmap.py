@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_vlm.evaluation.samples import Region
 from pytest_vlm.heatmap.heatmap import Heatmap, Peak, grid_boxes
 
 
@@ -91,28 +90,3 @@ def test_the_peak_is_the_centre_of_the_largest_cell():
 @pytest.mark.parametrize("values", [[1, 1, 1, 1], [0, 0, 0, 0], [1, 9, 9, 1]])
 def test_a_tie_has_no_peak(values):
     assert Heatmap.of_cells(values, BOXES, method="m").peak() is None
-
-
-def test_mass_inside_cuts_cells_at_the_border():
-    cells = Heatmap.of_cells([4, 0, 0, 4], BOXES, method="m")
-    assert cells.share_inside([Region(box=(0, 0, 4, 4))]) == pytest.approx(0.5)
-    assert cells.share_inside([Region(box=(0, 0, 2, 2))]) == pytest.approx(0.125)
-    assert cells.share_inside([Region(box=(0, 0, 8, 8))]) == pytest.approx(1)
-    assert cells.share_inside([Region(box=(0, 0, 8, 8), media=1)]) == 0
-    assert cells.share_inside([]) == 0
-
-
-def test_overlapping_regions_count_once():
-    cells = Heatmap.of_cells([4, 0, 0, 4], BOXES, method="m")
-    twice = [Region(box=(0, 0, 4, 4)), Region(box=(0, 0, 4, 4))]
-    assert cells.share_inside(twice) == pytest.approx(0.5)
-
-
-def test_regions_that_share_a_cell_count_both_parts():
-    cells = Heatmap.of_cells([4, 0, 0, 4], BOXES, method="m")
-    halves = [Region(box=(0, 0, 2, 4)), Region(box=(2, 0, 4, 4))]
-    assert cells.share_inside(halves) == pytest.approx(0.5)
-
-
-def test_no_mass_has_no_share():
-    assert Heatmap.of_cells([0, 0, 0, 0], BOXES, method="m").share_inside([]) is None

@@ -8,7 +8,7 @@ import pytest
 from pytest_vlm.evaluation.predictions import Completion, Prediction
 from pytest_vlm.evaluation.samples import Message, Region, Sample, Text
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.scores import Case, mass_in_region, pointing_game
+from pytest_vlm.scores import Case, pointing_game
 
 MESSAGE = Message(role="user", parts=(Text(text="?"),))
 ANSWER = Completion.parse("7", finish_reason="stop", tokens=1)
@@ -62,28 +62,14 @@ def test_a_tie_points_nowhere():
     assert judge(pointing_game, flat, Region(box=(0, 0, 40, 40))).value == 0
 
 
-def test_share_of_the_mass_inside():
-    grid = Heatmap.of_grid([[3, 1], [0, 0]], size=(20, 20), method="m")
-    assert judge(mass_in_region, grid, Region(box=(0, 0, 10, 10))).value == pytest.approx(0.75)
-    assert judge(mass_in_region, grid, Region(box=(5, 0, 15, 10))).value == pytest.approx(0.5)
-    assert judge(mass_in_region, grid, Region(box=(0, 10, 20, 20))).value == 0
-
-
-def test_a_map_without_mass_has_no_share_and_says_why():
-    nothing = Heatmap.of_grid(np.zeros((2, 2)), size=(20, 20), method="m")
-    value = judge(mass_in_region, nothing, Region(box=(0, 0, 10, 10)))
-    assert value.value is None
-    assert value.reason == "mass in region could not judge it"
-
-
-@pytest.mark.parametrize("score", [pointing_game, mass_in_region])
-def test_a_missing_map_is_an_error_not_a_zero(score):
+def test_a_missing_map_is_an_error_not_a_zero():
     with pytest.raises(ValueError, match="no relevance map was made for '1'"):
-        judge(score, None, Region(box=(0, 0, 1, 1)))
+        judge(pointing_game, None, Region(box=(0, 0, 1, 1)))
 
 
-@pytest.mark.parametrize("score", [pointing_game, mass_in_region])
-def test_applies_to_samples_with_regions_only(score):
-    assert "relevance" in score.needs
-    assert score.applies_to(Sample(id="1", messages=(MESSAGE,), regions=(Region(box=(0,) * 4),)))
-    assert not score.applies_to(Sample(id="1", messages=(MESSAGE,), targets=("7",)))
+def test_applies_to_samples_with_regions_only():
+    assert "relevance" in pointing_game.needs
+    assert pointing_game.applies_to(
+        Sample(id="1", messages=(MESSAGE,), regions=(Region(box=(0,) * 4),))
+    )
+    assert not pointing_game.applies_to(Sample(id="1", messages=(MESSAGE,), targets=("7",)))
