@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +16,10 @@ from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
 from pytest_vlm.errors import SettingsError, VlmError
 from pytest_vlm.options import read_settings
 from pytest_vlm.paths import readable
+from pytest_vlm.progress import terminal_progress
 
 if TYPE_CHECKING:
     from pytest_vlm.gate import PlannedTest, TestOutcome
-    from pytest_vlm.protocols import Progress
     from pytest_vlm.report.model import CandidateVerdict, Record, RunReport
     from pytest_vlm.session import Session
 
@@ -83,7 +83,7 @@ class Run:
                 self.settings,
                 folder=self.folder,
                 record=self._pending.append,
-                progress=self._progress(),
+                progress=terminal_progress(self._config),
             )
         return self._session
 
@@ -245,22 +245,6 @@ class Run:
         (self.folder / "index.html").write_text(
             render_page(report, self.folder), encoding="utf-8", errors="replace"
         )
-
-    def _progress(self) -> Progress:
-        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-
-        def show(what: str, done: int, total: int) -> None:
-            if terminal is None or not terminal.isatty:
-                return
-            if done == 0:
-                terminal.ensure_newline()
-            filled = round(24 * done / total) if total else 24
-            bar = "█" * filled + "·" * (24 - filled)
-            terminal.rewrite(f"  {what} {bar} {done}/{total} ", erase=True)
-            if done == total:
-                terminal.rewrite("", erase=True)
-
-        return show
 
 
 def _last_line(report: pytest.TestReport) -> str:
