@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_vlm.errors import ClaimNotShown, SamplesError, SettingsError
 from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.report.evidence import EvidenceFolder, Flip
+from pytest_vlm.pairing import Pairs
+from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import ClaimRecord, Record
 from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
-from pytest_vlm.stats.compare import compare
-from pytest_vlm.stats.mcnemar import mcnemar_midp
+from pytest_vlm.stats.compare import SMALLEST_MARGIN, compare
 from pytest_vlm.stats.planning import n_least
 from pytest_vlm.stats.result import Claim, ComparisonResult
 
 if TYPE_CHECKING:
     from pytest_vlm.heatmap.heatmap import Heatmap
 
-UNUSABLE_LIMIT = 0.05
 Maps = tuple[Sequence["Heatmap | None"], Sequence["Heatmap | None"]]
 
 
@@ -74,17 +73,21 @@ class Comparison:
         return self._claim("no_regression", mde=mde)
 
     def report(self) -> ComparisonResult:
-        """Record the numbers without a claim; nothing can fail."""
-        samples, a, b = self._evaluate()
-        if self._unjudged(samples, a, b):
-            raise SamplesError(f"{self.score.name}: {self._unjudged(samples, a, b)}")
-        result = self._compare("better", samples, a, b)
+        """Record the numbers without a claim; nothing can fail.
+
+        Raises:
+            SamplesError: a sample has no value on one side.
+        """
+        pairs = self._evaluate(self._applicable())
+        if pairs.problem():
+            raise SamplesError(f"{self.score.name}: {pairs.problem()}")
+        result = self._compare("better", pairs)
         low, high = result.ci
         sentence = (
             f"From {result.baseline_rate:.1%} to {result.candidate_rate:.1%} "
             f"({100 * low:+.1f} to {100 * high:+.1f} points)."
         )
-        self._record("reported", "", sentence, result, samples, a, b)
+        self._record("reported", "", sentence, pairs, result)
         return result
 
     def _claim(self, claim: Claim, **bound: float) -> ComparisonResult:
@@ -93,14 +96,9 @@ class Comparison:
         if result is not None and result.verdict == "pass":
             return result
         verdict = "inconclusive" if result is None else result.verdict
-        message = (
-            f"{self.score.name}, {self.candidate.name} against {self.baseline.name}: {sentence}"
-        )
-        if (
-            result is not None
-            and verdict == "inconclusive"
-            and self.settings.inconclusive == "warn"
-        ):
+        sides = f"{self.candidate.name} against {self.baseline.name}"
+        message = f"{self.score.name}, {sides}: {sentence}"
+        if result is not None and self.settings.inconclusive == "warn" and verdict != "fail":
             warnings.warn(f"inconclusive: {message}", stacklevel=3)
             return result
         raise ClaimNotShown(message, verdict=verdict)
@@ -111,18 +109,18 @@ class Comparison:
         if len(samples) < least:
             sentence = (
                 f"Not shown: {len(samples)} samples can never show a margin of "
-                f"{bound['margin']:.0%}, at least {least} are needed. No model was loaded."
+                f"{100 * bound['margin']:g} points, at least {least} are needed. "
+                "No model was loaded."
             )
             self._record("inconclusive", claim, sentence)
             return None, sentence
-        samples, a, b = self._evaluate()
-        unjudged = self._unjudged(samples, a, b)
-        if unjudged:
-            sentence = f"Not shown: {unjudged}."
-            self._record("inconclusive", claim, sentence, None, samples, a, b)
+        pairs = self._evaluate(samples)
+        if pairs.problem():
+            sentence = f"Not shown: {pairs.problem()}."
+            self._record("inconclusive", claim, sentence, pairs)
             return None, sentence
-        result = self._compare(claim, samples, a, b, **bound)
-        self._record(result.verdict, claim, str(result), result, samples, a, b)
+        result = self._compare(claim, pairs, **bound)
+        self._record(result.verdict, claim, str(result), pairs, result)
         return result, str(result)
 
     def _applicable(self) -> list[Sample]:
@@ -132,89 +130,50 @@ class Comparison:
             )
         samples = [sample for sample in self.samples if self.score.applies_to(sample)]
         if not samples:
-            needs = " and ".join(sorted(self.score.needs & {"targets", "regions"}))
             raise SamplesError(
-                f"none of {len(self.samples)} samples carries {needs or 'anything'}, "
+                f"none of {len(self.samples)} samples carries {self._needs()}, "
                 f"which {self.score.name} needs"
             )
         return samples
 
+    def _needs(self) -> str:
+        return " and ".join(sorted(self.score.needs & {"targets", "regions"})) or "anything"
+
     def _least(self, bound: dict[str, float]) -> int:
         margin = bound.get("margin", 0.0)
-        return n_least(margin=margin, alpha=self.settings.alpha) if 0 < margin < 1 else 1
+        usable = SMALLEST_MARGIN <= margin < 1
+        return n_least(margin=margin, alpha=self.settings.alpha) if usable else 1
 
-    def _evaluate(self) -> tuple[list[Sample], Evaluation, Evaluation]:
-        samples = self._applicable()
-        return samples, self.baseline.evaluate(samples), self.candidate.evaluate(samples)
-
-    def _unjudged(self, samples: Sequence[Sample], a: Evaluation, b: Evaluation) -> str:
-        """Why the pairs cannot be judged, or nothing: a gap is never made a smaller sample."""
-        for side, evaluation in ((self.baseline, a), (self.candidate, b)):
-            gaps = [
-                (sample.id, value.reason)
-                for sample, value in zip(samples, evaluation.values, strict=True)
-                if value.value is None
-            ]
-            if gaps:
-                return (
-                    f"{len(gaps)} of {len(samples)} samples have no value for {side.name}, "
-                    f"such as {gaps[0][0]} ({gaps[0][1]})"
-                )
-        unusable = a.unusable()
-        if sum(unusable.values()) > UNUSABLE_LIMIT * len(samples):
-            kind, count = max(unusable.items(), key=lambda item: item[1])
-            hint = "; raise --vlm-max-new-tokens" if kind == "truncated" else ""
-            return (
-                f"{count} of {len(samples)} answers of the baseline {self.baseline.name} are "
-                f"{kind}, so agreeing with them proves nothing{hint}"
-            )
-        return ""
-
-    def _compare(
-        self,
-        claim: Claim,
-        samples: Sequence[Sample],
-        a: Evaluation,
-        b: Evaluation,
-        **bound: float,
-    ) -> ComparisonResult:
-        known = [1 / len(sample.choices) for sample in samples if sample.choices]
-        return compare(
-            baseline=self._values(a),
-            candidate=self._values(b),
-            claim=claim,
-            alpha=self.settings.alpha,
-            clusters=[sample.cluster for sample in samples],
-            floor=sum(known) / len(known) if len(known) == len(samples) else 0.0,
-            **bound,
+    def _evaluate(self, samples: Sequence[Sample]) -> Pairs:
+        return Pairs(
+            score=self.score,
+            names=(self.baseline.name, self.candidate.name),
+            samples=tuple(samples),
+            baseline=self.baseline.evaluate(samples),
+            candidate=self.candidate.evaluate(samples),
         )
 
-    def _values(self, evaluation: Evaluation) -> list[float]:
-        """1 is good and 0 is bad, whatever the score's direction; an unusable answer is bad."""
-        lower = self.score.better == "lower"
-        return [
-            0.0 if prediction.unusable else 1 - value.value if lower else value.value
-            for prediction, value in zip(evaluation.predictions, evaluation.values, strict=True)
-            if value.value is not None
-        ]
+    def _compare(self, claim: Claim, pairs: Pairs, **bound: float) -> ComparisonResult:
+        baseline, candidate = pairs.right()
+        return compare(
+            baseline=baseline,
+            candidate=candidate,
+            claim=claim,
+            alpha=self.settings.alpha,
+            clusters=[sample.cluster for sample in pairs.samples],
+            floor=pairs.chance(),
+            **bound,
+        )
 
     def _record(
         self,
         verdict: str,
         claim: str,
         sentence: str,
+        pairs: Pairs | None = None,
         result: ComparisonResult | None = None,
-        samples: Sequence[Sample] = (),
-        a: Evaluation | None = None,
-        b: Evaluation | None = None,
     ) -> None:
-        unusable, marks, evidence = {}, [], ""
-        if a is not None and b is not None:
-            unusable = {self.baseline.name: a.unusable(), self.candidate.name: b.unusable()}
-            marks = self._marks(a, b)
-        if a is not None and b is not None and result is not None:
-            evidence = self._flips(samples, a, b)
-            marks = [*result.warnings, *marks]
+        flips = pairs.flips() if pairs is not None and result is not None else []
         self.record(
             ClaimRecord(
                 id=self.id,
@@ -226,42 +185,17 @@ class Comparison:
                 verdict=verdict,
                 sentence=sentence,
                 result=result.to_json() if result is not None else {},
-                unusable=unusable,
-                warnings=tuple(marks),
-                evidence=evidence,
+                unusable=pairs.unusable() if pairs is not None else {},
+                warnings=tuple(self._warnings(pairs, result)),
+                evidence=self.evidence.write_flips(self.id, flips, self.maps) if flips else "",
             )
         )
 
-    def _marks(self, a: Evaluation, b: Evaluation) -> list[str]:
-        only_a = sum(
-            bool(p.unusable) > bool(q.unusable)
-            for p, q in zip(a.predictions, b.predictions, strict=True)
-        )
-        only_b = sum(
-            bool(q.unusable) > bool(p.unusable)
-            for p, q in zip(a.predictions, b.predictions, strict=True)
-        )
-        if (
-            2 * min(mcnemar_midp(only_a, only_b), mcnemar_midp(only_b, only_a))
-            > self.settings.alpha
-        ):
-            return []
-        count_a, count_b = sum(a.unusable().values()), sum(b.unusable().values())
-        return [
-            f"unusable answers differ: {count_a} for {self.baseline.name}, "
-            f"{count_b} for {self.candidate.name}"
-        ]
-
-    def _flips(self, samples: Sequence[Sample], a: Evaluation, b: Evaluation) -> str:
-        before, after = self._values(a), self._values(b)
-        flips = [
-            Flip(
-                sample=sample,
-                lost=before[i] > after[i],
-                baseline_answer=a.predictions[i].answer,
-                candidate_answer=b.predictions[i].answer,
-            )
-            for i, sample in enumerate(samples)
-            if before[i] != after[i]
-        ]
-        return self.evidence.write_flips(self.id, flips, self.maps) if flips else ""
+    def _warnings(self, pairs: Pairs | None, result: ComparisonResult | None) -> Iterator[str]:
+        if result is not None:
+            yield from result.warnings
+        if pairs is not None:
+            yield from pairs.marks(self.settings.alpha)
+            left_out = len(self.samples) - len(pairs.samples)
+            if left_out:
+                yield f"{left_out} of {len(self.samples)} samples carry no {self._needs()}"

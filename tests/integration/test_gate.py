@@ -71,7 +71,7 @@ def test_too_few_samples_are_refused_before_a_model_is_loaded(project, suite):
     no_such_script = f"B={project.path / 'A.json'}"
     result = project.gate(project.checkpoint("A", accuracy=0.9), no_such_script)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*20 samples can never show a margin of 5%, at least 59*"])
+    result.stdout.fnmatch_lines(["*20 samples can never show a margin of 5 points, at least 59*"])
     assert not [r for r in project.report()["records"] if r["kind"] == "SpeedRecord"]
 
 
