@@ -90,6 +90,7 @@ class Session:
             generation=settings.generation,
             dataset=lambda: self.samples if settings.samples is not None else None,
             evaluated=self._record_evaluation,
+            measure=lambda spec: self._guard(spec, None, "answering"),
             progress=progress,
         )
         self._folders: dict[str, CheckpointFolder] = {}
@@ -253,25 +254,12 @@ class Session:
         Raises:
             MemoryLimitExceeded: it took more than the limit, or could not be measured.
         """
-
-        def tell(use: MemoryUse) -> None:
-            self.record(
-                MemoryRecord(
-                    test=test,
-                    checkpoint=spec.name,
-                    device=use.device,
-                    peak=use.peak,
-                    limit=use.limit,
-                    within=use.within,
-                )
-            )
-
-        device = self._device(spec)
+        guard = self._guard(spec, limit, test)
         self._pool.clear()
         gc.collect()
         self._run.measure_anew(True)
         try:
-            with MemoryGuard(meter_for(device), limit, tell):
+            with guard:
                 yield
         finally:
             self._run.measure_anew(False)
@@ -295,6 +283,21 @@ class Session:
         if spec.name not in self._folders:
             self._folders[spec.name] = inspect_folder(local_folder(spec))
         return self._folders[spec.name]
+
+    def _guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
+        def tell(use: MemoryUse) -> None:
+            self.record(
+                MemoryRecord(
+                    test=what,
+                    checkpoint=spec.name,
+                    device=use.device,
+                    peak=use.peak,
+                    limit=use.limit,
+                    within=use.within,
+                )
+            )
+
+        return MemoryGuard(meter_for(self._device(spec)), limit, tell)
 
     def _side(self, spec: CheckpointSpec, score: Score) -> Side:
         return Side(name=spec.name, evaluate=lambda chosen: self.evaluate(spec, chosen, score))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.pool import EnginePool
@@ -41,6 +42,7 @@ class EvaluationRun:
         generation: the same for every checkpoint.
         dataset: gives the run's dataset, or None without one.
         evaluated: told a checkpoint's predictions when they were computed.
+        measure: measures the memory of a checkpoint while it answers.
         progress: told how far it is.
     """
 
@@ -51,12 +53,14 @@ class EvaluationRun:
         generation: GenerationSettings,
         dataset: Callable[[], Sequence[Sample] | None],
         evaluated: Callable[[CheckpointSpec, Sequence[Prediction]], None],
+        measure: Callable[[CheckpointSpec], AbstractContextManager[object]],
         progress: Progress,
     ) -> None:
         self._pool = pool
         self._generation = generation
         self._dataset = dataset
         self._evaluated = evaluated
+        self._measure = measure
         self._progress = progress
         self._predictions: dict[tuple[str, str, str], Prediction] = {}
         self._heatmaps: dict[tuple[str, str, str], Heatmap] = {}
@@ -73,13 +77,14 @@ class EvaluationRun:
         wanted = {s.id for s in samples if (spec.name, plan.digest, s.id) not in known}
         todo = [batch for batch in plan.batches if any(planned[i].id in wanted for i in batch)]
         total, computed = sum(map(len, todo)), list[Prediction]()
-        for batch in todo:
-            self._progress(f"{spec.name}: answers", len(computed), total)
-            engine = self._pool.get(spec)
-            for prediction in engine.predict([planned[i] for i in batch], self._generation):
-                computed.append(replace(prediction, batch_plan=plan.digest))
-                known[spec.name, plan.digest, prediction.sample_id] = computed[-1]
-            self._progress(f"{spec.name}: answers", len(computed), total)
+        with self._measure(spec) if todo and not self._anew else nullcontext():
+            for batch in todo:
+                self._progress(f"{spec.name}: answers", len(computed), total)
+                engine = self._pool.get(spec)
+                for prediction in engine.predict([planned[i] for i in batch], self._generation):
+                    computed.append(replace(prediction, batch_plan=plan.digest))
+                    known[spec.name, plan.digest, prediction.sample_id] = computed[-1]
+                self._progress(f"{spec.name}: answers", len(computed), total)
         if computed:
             self._evaluated(spec, computed)
         return [known[spec.name, plan.digest, sample.id] for sample in samples]
