@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_vlm.errors import GoldenError, VlmError
-from pytest_vlm.golden.accept import accept_goldens, pending_goldens
+from pytest_vlm.golden.accept import GOLDENS, accept_goldens, pending_goldens
 
 EPILOG = """examples:
   python -m pytest_vlm accept vlm-report                 list what is pending
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     accept.add_argument("--reason", default="", help="why; kept in the golden's provenance")
     accept.add_argument(
-        "--goldens", type=Path, default=Path("goldens"), help="where to; default goldens"
+        "--goldens", type=Path, default=Path(GOLDENS), help=f"where to; default {GOLDENS}"
     )
     options = parser.parse_args(arguments)
     try:

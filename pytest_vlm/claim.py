@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import ClaimRecord, Record
 from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
-from pytest_vlm.stats.compare import SMALLEST_MARGIN, compare
+from pytest_vlm.stats.clusters import least_deff
+from pytest_vlm.stats.compare import check_bound, compare
 from pytest_vlm.stats.planning import n_least
 from pytest_vlm.stats.result import Claim, ComparisonResult
 
@@ -41,7 +43,7 @@ class Comparison:
     `ClaimNotShown`. With ``--vlm-inconclusive=warn`` an inconclusive claim only warns.
     """
 
-    id: str
+    new_id: Callable[[], str]
     test: str
     baseline: Side
     candidate: Side
@@ -104,14 +106,11 @@ class Comparison:
         raise ClaimNotShown(message, verdict=verdict)
 
     def _decide(self, claim: Claim, bound: dict[str, float]) -> tuple[ComparisonResult | None, str]:
+        check_bound(claim, **bound)
         samples = self._applicable()
-        least = self._least(bound)
-        if len(samples) < least:
-            sentence = (
-                f"Not shown: {len(samples)} samples can never show a margin of "
-                f"{100 * bound['margin']:g} points, at least {least} are needed. "
-                "No model was loaded."
-            )
+        too_few = self._too_few(samples, bound)
+        if too_few:
+            sentence = f"Not shown: {too_few}. No model was loaded."
             self._record("inconclusive", claim, sentence)
             return None, sentence
         pairs = self._evaluate(samples)
@@ -139,10 +138,21 @@ class Comparison:
     def _needs(self) -> str:
         return " and ".join(sorted(self.score.needs & {"targets", "regions"})) or "anything"
 
-    def _least(self, bound: dict[str, float]) -> int:
+    def _too_few(self, samples: Sequence[Sample], bound: dict[str, float]) -> str:
+        """Why so many samples could never show the margin, even if not one answer differed."""
         margin = bound.get("margin", 0.0)
-        usable = SMALLEST_MARGIN <= margin < 1
-        return n_least(margin=margin, alpha=self.settings.alpha) if usable else 1
+        if margin == 0:
+            return ""
+        least = n_least(margin=margin, alpha=self.settings.alpha)
+        sizes = Counter(sample.cluster for sample in samples).values()
+        independent = len(samples) / least_deff(sizes)
+        if independent >= least:
+            return ""
+        images = f" about {len(sizes)} images" if len(sizes) < len(samples) else ""
+        return (
+            f"{len(samples)} samples{images} can never show a margin of {100 * margin:g} points, "
+            f"at least {least} independent ones are needed"
+        )
 
     def _evaluate(self, samples: Sequence[Sample]) -> Pairs:
         return Pairs(
@@ -161,7 +171,7 @@ class Comparison:
             claim=claim,
             alpha=self.settings.alpha,
             clusters=[sample.cluster for sample in pairs.samples],
-            floor=pairs.chance(),
+            floor=pairs.chance() + bound.get("margin", 0.0),
             **bound,
         )
 
@@ -173,10 +183,11 @@ class Comparison:
         pairs: Pairs | None = None,
         result: ComparisonResult | None = None,
     ) -> None:
+        id = self.new_id()
         flips = pairs.flips() if pairs is not None and result is not None else []
         self.record(
             ClaimRecord(
-                id=self.id,
+                id=id,
                 test=self.test,
                 candidate=self.candidate.name,
                 baseline=self.baseline.name,
@@ -187,7 +198,7 @@ class Comparison:
                 result=result.to_json() if result is not None else {},
                 unusable=pairs.unusable() if pairs is not None else {},
                 warnings=tuple(self._warnings(pairs, result)),
-                evidence=self.evidence.write_flips(self.id, flips, self.maps) if flips else "",
+                evidence=self.evidence.write_flips(id, flips, self.maps) if flips else "",
             )
         )
 

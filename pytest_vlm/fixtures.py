@@ -68,7 +68,11 @@ def compare(
     def make(samples: Sequence[Sample], *, score: Score) -> Comparison:
         node = request.node.nodeid
         return _vlm_session.compare(
-            _vlm_candidate, samples, score=score, test=node, id=f"{node}#{next(numbers)}"
+            _vlm_candidate,
+            samples,
+            score=score,
+            test=node,
+            new_id=lambda: f"{node}#{next(numbers)}",
         )
 
     return make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ from pytest_vlm.report.model import (
     ClaimRecord,
     GateVerdict,
     GoldenRecord,
+    MemoryRecord,
     Record,
 )
 
@@ -56,7 +57,8 @@ def decide(
 ) -> CandidateVerdict:
     """The verdict on one candidate.
 
-    HOLD: a claim failed, a test about either side failed, or something planned is missing.
+    HOLD: a claim or a test failed (unless it is about another candidate), or something planned is
+    missing.
     INCONCLUSIVE: none failed, some claim is not shown. PARTIAL: nothing is wrong, but it was not
     the whole suite. SHIP: every claim passed and nothing was left out.
 
@@ -64,17 +66,19 @@ def decide(
         candidate: its name.
         baseline: its name; a broken baseline holds every candidate.
         planned: every collected test that uses a checkpoint.
-        outcomes: one for each test that ended.
+        outcomes: one for each test that ended, and for each module that could not be collected.
         records: everything the tests recorded.
         selection: why this is not the whole suite; empty when it is.
     """
     own = [test for test in planned if test.checkpoint in (candidate, baseline)]
     claims = [r for r in records if isinstance(r, ClaimRecord) and r.candidate == candidate]
     goldens = [r for r in records if isinstance(r, GoldenRecord) and r.candidate == candidate]
+    others = {test.test for test in planned} - {test.test for test in own}
     weighty = [
         ("HOLD", [f"{c.score}: {c.sentence}" for c in claims if c.verdict == "fail"]),
         ("HOLD", [f"golden {g.golden}: {g.sentence}" for g in goldens if g.verdict in BROKEN]),
-        ("HOLD", list(_failed(own, outcomes, [*claims, *goldens]))),
+        ("HOLD", list(_failed(others, outcomes, [*claims, *goldens]))),
+        ("HOLD", list(_over_the_limit(own, outcomes, records))),
         ("HOLD", list(_missing(own, outcomes, records, claims))),
         (
             "INCONCLUSIVE",
@@ -87,26 +91,36 @@ def decide(
         if reasons:
             verdict = name  # type: ignore[assignment]
             break
-    reasons = [reason for _, found in weighty for reason in found]
     return CandidateVerdict(
         candidate=candidate,
         baseline=baseline,
         verdict=verdict,
-        reasons=(*reasons, *_passed(claims, goldens)),
+        reasons=tuple(reason for _, found in weighty for reason in found),
+        shown=tuple(_shown(claims, goldens)),
+        not_claimed=tuple(_not_claimed(own, records)),
     )
 
 
 def _failed(
-    own: Sequence[PlannedTest],
+    others: Set[str],
     outcomes: Sequence[TestOutcome],
     explaining: Sequence[ClaimRecord | GoldenRecord],
 ) -> Iterator[str]:
-    names = {test.test for test in own}
     explained = [record for record in explaining if record.verdict in BROKEN]
     for outcome in outcomes:
         known = any(r.test == outcome.test and r.sentence in outcome.message for r in explained)
-        if outcome.outcome == "failed" and outcome.test in names and not known:
+        if outcome.outcome == "failed" and outcome.test not in others and not known:
             yield f"{_short(outcome.test)} failed: {outcome.message[:LONGEST] or 'no message'}"
+
+
+def _over_the_limit(
+    own: Sequence[PlannedTest], outcomes: Sequence[TestOutcome], records: Sequence[Record]
+) -> Iterator[str]:
+    told = {outcome.test for outcome in outcomes if outcome.outcome == "failed"}
+    names = {test.test for test in own} - told
+    for record in records:
+        if isinstance(record, MemoryRecord) and not record.within and record.test in names:
+            yield f"{_short(record.test)} took more memory than it may"
 
 
 def _missing(
@@ -125,6 +139,8 @@ def _missing(
             made = len({claim.id for claim in claims if claim.test == test.test})
             if made < test.claims:
                 yield f"{_short(test.test)} made {made} of {test.claims} claims"
+    if not planned_claims and not own:
+        yield "no test about it was collected"
     if planned_claims and not claims and all(test.test in absent for test in planned_claims):
         yield "not one claim could be made"
 
@@ -144,13 +160,19 @@ def _no_claim(claims: Sequence[ClaimRecord]) -> Iterator[str]:
         yield "no claim was made"
 
 
-def _passed(claims: Sequence[ClaimRecord], goldens: Sequence[GoldenRecord]) -> Iterator[str]:
+def _shown(claims: Sequence[ClaimRecord], goldens: Sequence[GoldenRecord]) -> Iterator[str]:
     for claim in claims:
         if claim.verdict == "pass":
             yield f"{claim.score}: {claim.sentence}"
     matching = [record for record in goldens if record.verdict == "pass"]
     if goldens:
         yield f"{len(matching)} of {len(goldens)} golden maps match"
+
+
+def _not_claimed(own: Sequence[PlannedTest], records: Sequence[Record]) -> list[str]:
+    names = {test.test for test in own}
+    absences = (r for r in records if isinstance(r, AbsenceRecord) and r.test in names)
+    return sorted({f"{_short(r.test)}: {r.reason}" for r in absences})
 
 
 def _short(test: str) -> str:

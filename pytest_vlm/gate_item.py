@@ -41,7 +41,8 @@ def _explanation(
     text = f"{verdict.verdict}: {verdict.candidate} against {verdict.baseline}"
     if outcome == "skipped":
         return (name, 0, f"{text}: {'; '.join(verdict.reasons)}")
-    return "\n".join([text, *(f"  - {reason}" for reason in verdict.reasons)])
+    shown = [f"  + {fact}" for fact in verdict.shown]
+    return "\n".join([text, *(f"  - {reason}" for reason in verdict.reasons), *shown])
 
 
 def _report(

@@ -50,6 +50,12 @@ class Pairs:
                 f"{count} of {len(self.samples)} answers of the baseline {self.names[0]} are "
                 f"{kind}, so agreeing with them proves nothing{hint}"
             )
+        answers = {prediction.answer for prediction in self.baseline.predictions}
+        if len(answers) == 1 < len(self.samples) and "relevance" not in self.score.needs:
+            return (
+                f"the baseline {self.names[0]} answers {answers.pop()!r} to everything, "
+                "so agreeing with it proves nothing"
+            )
         return ""
 
     def right(self) -> tuple[list[float], list[float]]:
@@ -57,9 +63,8 @@ class Pairs:
         return self._right(self.baseline), self._right(self.candidate)
 
     def chance(self) -> float:
-        """What guessing gets right: known only where every sample has choices, else 0."""
-        known = [1 / len(sample.choices) for sample in self.samples if sample.choices]
-        return sum(known) / len(known) if len(known) == len(self.samples) else 0.0
+        """What guessing gets right: one in so many choices; 0 for a sample without any."""
+        return sum(1 / len(s.choices) for s in self.samples if s.choices) / len(self.samples)
 
     def unusable(self) -> dict[str, dict[str, int]]:
         """Side to kind (truncated, empty, error) to count."""

@@ -108,6 +108,9 @@ class ReportListener:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         run_of(self._config).note(report)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        run_of(self._config).note_collected(report)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pytest_vlm.errors import RelevanceUnavailable, SettingsError
 from pytest_vlm.evaluation.dataset import Dataset
+from pytest_vlm.evaluation.samples import Sample
 
 
 def missing_requirement(
@@ -13,7 +14,7 @@ def missing_requirement(
     *,
     samples: Callable[[], Dataset],
     app: bool,
-    try_relevance: Callable[[], object],
+    try_relevance: Callable[[Sample], object],
 ) -> str:
     """Why the run cannot meet a requirement; empty where it can.
 
@@ -21,7 +22,7 @@ def missing_requirement(
         requirement: ``relevance``, ``regions``, ``targets``, ``app`` or ``tag:NAME``.
         samples: gives the dataset.
         app: whether an app is configured.
-        try_relevance: makes one map with the baseline: only its lack excuses a test.
+        try_relevance: makes a sample's map with the baseline: only its lack excuses a test.
 
     Raises:
         SettingsError: an unknown requirement.
@@ -37,8 +38,11 @@ def missing_requirement(
         case ("app", "", ""):
             return "" if app else "no app is configured (--vlm-app or --vlm-app-url)"
         case ("relevance", "", ""):
+            pictured = [sample for sample in samples() if sample.frames]
+            if not pictured:
+                return "no sample carries a picture"
             try:
-                try_relevance()
+                try_relevance(pictured[0])
             except RelevanceUnavailable as error:
                 return f"the baseline has no relevance maps: {error}"
             return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -67,6 +68,7 @@ class Run:
         self._deselected = 0
         self._records: dict[str, Record] = {}
         self._outcomes: dict[str, TestOutcome] = {}
+        self._skipped_modules: dict[str, str] = {}
 
     @property
     def worker(self) -> bool:
@@ -95,14 +97,22 @@ class Run:
         """
         if not self.checkpoints or self.worker:
             return
-        self._clear_previous()
         try:
             self.session.preflight()
+            if not self._config.option.collectonly:
+                self._prepare_folder()
         except VlmError as error:
             raise pytest.UsageError(str(error)) from error
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--vlm-report: cannot write to {self.folder}: {error}"
+            ) from error
 
-    def _clear_previous(self) -> None:
+    def _prepare_folder(self) -> None:
         """Drop what an earlier run left, so that no old evidence or pending golden is reviewed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.folder):
+            pass
         if not (self.folder / "run.json").exists():
             return
         for name in ("evidence", PENDING):
@@ -157,6 +167,21 @@ class Run:
                 test=report.nodeid, outcome=report.outcome, message=_last_line(report)
             )
 
+    def note_collected(self, report: pytest.CollectReport) -> None:
+        """Remember a module that could not be collected, or that skipped itself."""
+        if not self.checkpoints or report.passed:
+            return
+        from pytest_vlm.gate import TestOutcome
+
+        reason = _last_line(report)
+        if report.failed:
+            message = f"it could not be collected ({reason})"
+            self._outcomes[report.nodeid] = TestOutcome(
+                test=report.nodeid, outcome="failed", message=message
+            )
+        else:
+            self._skipped_modules[report.nodeid] = reason
+
     def finish(self, session: pytest.Session) -> tuple[CandidateVerdict, ...]:
         """Decide, write ``index.html`` and ``run.json``, and give the verdicts.
 
@@ -168,9 +193,12 @@ class Run:
             return ()
         self._read_collected()
         from pytest_vlm.gate import decide
+        from pytest_vlm.report.model import dump_record
 
-        if len(self.checkpoints) < 2 or not self._planned:
+        if len(self.checkpoints) < 2 or not (self._planned or self._config.option.vlm_checkpoint):
             return ()
+        for record in self._pending:  # of the preflight, when no test came after it
+            self._records.setdefault(dump_record(record), record)
         selection = self._selection(session)
         verdicts = tuple(
             decide(
@@ -205,10 +233,13 @@ class Run:
 
     def _selection(self, session: pytest.Session) -> list[str]:
         option = self._config.option
+        given = map(str, self._config.invocation_params.args)
+        skipped = [f"{module} was skipped: {why}" for module, why in self._skipped_modules.items()]
         reasons = [
             (self._deselected > 0, f"{self._deselected} tests were deselected"),
             (bool(getattr(option, "lf", False)), "only the last failed tests were run (--lf)"),
             (any("::" in arg for arg in self._config.args), "single tests were named"),
+            (any(arg.startswith("--ignore") for arg in given), "paths were left out (--ignore)"),
             (bool(session.shouldfail or session.shouldstop), "the run was stopped early"),
             (self.settings.accept_goldens, "maps were accepted as goldens, not compared"),
             (
@@ -216,7 +247,7 @@ class Run:
                 f"only the first {self.settings.limit} samples were asked",
             ),
         ]
-        return [reason for holds, reason in reasons if holds]
+        return [*(reason for holds, reason in reasons if holds), *skipped]
 
     def _build(self, verdicts: tuple[CandidateVerdict, ...]) -> RunReport:
         from pytest_vlm.report.model import RunReport
@@ -247,7 +278,7 @@ class Run:
         )
 
 
-def _last_line(report: pytest.TestReport) -> str:
+def _last_line(report: pytest.TestReport | pytest.CollectReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     if report.skipped and isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])

@@ -14,6 +14,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -95,6 +96,7 @@ class Session:
         )
         self._folders: dict[str, CheckpointFolder] = {}
         self._events: set[tuple[str, str]] = set()
+        self._numbers = count(1)
         self._app: AppServer | None = None
 
     def __enter__(self) -> Self:
@@ -142,6 +144,8 @@ class Session:
         """
         for spec in self.checkpoints:
             self.describe(spec)
+        for candidate in self.candidates:
+            self._compare_loading(candidate)
         if self.settings.samples is not None and self.checkpoints:
             _ = self.samples
 
@@ -198,11 +202,19 @@ class Session:
         *,
         score: Score,
         test: str = "",
-        id: str = "",
+        new_id: Callable[[], str] | None = None,
     ) -> Comparison:
-        """A comparison with the baseline; nothing is evaluated until a claim is made."""
+        """A comparison with the baseline; nothing is evaluated until a claim is made.
+
+        Args:
+            candidate: whom it is about.
+            samples: those that the score does not apply to are left out, and counted.
+            score: a binary one.
+            test: on whose behalf, for the report.
+            new_id: names each claim that is recorded; by default they are numbered.
+        """
         return Comparison(
-            id=id or f"{test}[{candidate.name}] {score.name}",
+            new_id=new_id or (lambda: f"{test}[{candidate.name}]#{next(self._numbers)}"),
             test=test,
             baseline=self._side(self.baseline, score),
             candidate=self._side(candidate, score),
@@ -242,7 +254,7 @@ class Session:
             requirement,
             samples=lambda: self.samples,
             app=bool(self.settings.app or self.settings.app_url),
-            try_relevance=lambda: self.relevance(self.baseline, self.samples[:1]),
+            try_relevance=lambda sample: self.relevance(self.baseline, [sample]),
         )
 
     @contextmanager
@@ -283,6 +295,15 @@ class Session:
         if spec.name not in self._folders:
             self._folders[spec.name] = inspect_folder(local_folder(spec))
         return self._folders[spec.name]
+
+    def _compare_loading(self, candidate: CheckpointSpec) -> None:
+        a, b = self.describe(self.baseline), self.describe(candidate)
+        if a.fingerprint and a.fingerprint == b.fingerprint:
+            event = f"its files are those of the baseline {a.name}, byte for byte"
+            self.record(EventRecord(checkpoint=candidate.name, event=event))
+        if candidate.load != self.baseline.load:
+            event = f"loaded with {candidate.load}, the baseline {a.name} with {self.baseline.load}"
+            self.record(EventRecord(checkpoint=candidate.name, event=event))
 
     def _guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
         def tell(use: MemoryUse) -> None:

@@ -36,6 +36,9 @@ class LoadSettings:
     device: str = "auto"
     attention: str = "auto"
 
+    def __str__(self) -> str:
+        return f"dtype={self.dtype}, device={self.device}, attention={self.attention}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

@@ -1,5 +1,7 @@
 """Does the candidate still look at the right place?"""
 
+from urllib.parse import quote
+
 import pytest
 
 from pytest_vlm.scores import pointing_game
@@ -15,7 +17,7 @@ def test_maps_are_the_accepted_ones(golden, relevance, samples):
     differing = []
     for sample in samples.tagged("golden"):
         try:
-            golden(sample.id).check(relevance(sample))
+            golden(quote(sample.id, safe="")).check(relevance(sample))
         except AssertionError as problem:
             differing.append(str(problem))
     assert not differing, "\n".join(differing)

@@ -61,6 +61,11 @@ def inspect_folder(path: Path) -> CheckpointFolder:
         raise CheckpointError(f"no such checkpoint: {path} does not exist")
     if not path.is_dir():
         raise CheckpointError(f"{path} is a file; a checkpoint is a folder with a config.json")
+    if (path / "adapter_config.json").exists():
+        raise CheckpointError(
+            f"{path} holds an adapter that is not merged; merge it into its base first: "
+            "model.merge_and_unload().save_pretrained(folder)"
+        )
     config = _read_json(path / "config.json", missing=_not_a_checkpoint(path))
     weights = _weight_files(path)
     headers = [read_header(file) for file in weights]

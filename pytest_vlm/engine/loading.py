@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,15 @@ def choose_device(load: LoadSettings) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def load_model(spec: CheckpointSpec, folder: Path) -> Any:
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model, and what a reviewer should know of how it was loaded."""
+
+    model: Any
+    events: tuple[str, ...]
+
+
+def load_model(spec: CheckpointSpec, folder: Path) -> LoadedModel:
     """The model in evaluation mode, on the CPU; runs no code of the checkpoint's.
 
     Raises:
@@ -41,6 +50,7 @@ def load_model(spec: CheckpointSpec, folder: Path) -> Any:
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # so that they are named below, and refused
             **attention,
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
@@ -50,9 +60,13 @@ def load_model(spec: CheckpointSpec, folder: Path) -> Any:
         ("mismatched_keys", "has weights of another shape for"),
     ):
         if info.get(kind):
-            names = sorted(map(str, info[kind]))
+            names = sorted(k if isinstance(k, str) else str(k[0]) for k in info[kind])
             raise CheckpointError(
                 f"{spec.name} ({folder}) {meaning} {len(names)} tensors, such as {names[0]}; "
                 "config.json and weights do not belong together"
             )
-    return model.eval()
+    unused = sorted(map(str, info.get("unexpected_keys") or ()))
+    if not unused:
+        return LoadedModel(model.eval(), ())
+    event = f"{len(unused)} tensors of the weights are not used, such as {unused[0]}"
+    return LoadedModel(model.eval(), (event,))

@@ -42,8 +42,10 @@ class LocalEngine:
     def __init__(self, spec: CheckpointSpec, folder: Path) -> None:
         self.name = spec.name
         self.device = choose_device(spec.load)
-        self._model: Any = load_model(spec, folder).to(self.device)
+        loaded = load_model(spec, folder)
+        self._model: Any = loaded.model.to(self.device)
         self._prompting = Prompting(folder)
+        self._events = (*loaded.events, *self._prompting.events)
         self._layers = decoder_attention(self._model, LAYERS)
 
     @property
@@ -86,7 +88,7 @@ class LocalEngine:
                 completions=(completion,),
                 visual_tokens=int(count),
                 measurement=measurement,
-                events=self._prompting.events,
+                events=self._events,
             )
             for sample, completion, count in zip(samples, completions, visual, strict=True)
         ]
@@ -104,8 +106,12 @@ class LocalEngine:
         of the attention is that of the position which predicts answer token t.
 
         Raises:
-            RelevanceUnavailable: tiles, no image in a sample, or no reachable attention.
+            RelevanceUnavailable: tiles, no reachable attention, or one that is not finite.
+            SamplesError: a sample has no picture, or one that cannot be opened.
         """
+        without = [sample.id for sample in samples if not sample.frames]
+        if without:
+            raise SamplesError(f"{without[0]} has no picture to look at")
         if self.no_relevance:
             raise RelevanceUnavailable(f"{self.name} gives no relevance map: {self.no_relevance}")
         batch = self._encode([_Question.open(sample) for sample in samples], settings)
@@ -125,6 +131,8 @@ class LocalEngine:
         lengths = torch.tensor([len(row) for row in answers], device=self.device)
         spoken = torch.arange(longest, device=self.device) < lengths[:, None]
         mean = (weights * spoken[..., None]).sum(1) / lengths[:, None]
+        if not mean.isfinite().all():
+            raise RelevanceUnavailable(f"{self.name}: its attention is not finite; look for NaN")
         return self._place(batch, mean[:, :prompt].cpu().numpy())
 
     def close(self) -> None:
@@ -206,9 +214,12 @@ class LocalEngine:
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in answers])
         shape = inputs["input_ids"].shape
         extended = dict(inputs)
+        tails = {"input_ids": ids, "attention_mask": mask}
+        if "paligemma" in str(self._model.config.model_type):
+            tails["token_type_ids"] = torch.ones_like(ids)  # 0 would let the prompt see the answer
         for name, value in inputs.items():
             if value.shape == shape and not value.is_floating_point():
-                tail = {"input_ids": ids, "attention_mask": mask}.get(name, torch.zeros_like(ids))
+                tail = tails.get(name, torch.zeros_like(ids))
                 extended[name] = torch.cat([value, tail.to(value)], dim=1)
         return extended
 

@@ -44,7 +44,7 @@ class Prompting:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.processor: Any = _stock_processor(folder)
+        self.processor, self._why_assembled = _stock_processor(folder)
         if self.processor is not None:
             self.tokenizer = self.processor.tokenizer
             self.image_processor = self.processor.image_processor
@@ -84,7 +84,11 @@ class Prompting:
         encode = self._encode_assembled if self.processor is None else self._encode_stock
         inputs = encode(prompts, pictures, special)
         return EncodedBatch(
-            inputs={name: value for name, value in inputs.items() if torch.is_tensor(value)},
+            inputs={
+                name: value
+                for name, value in inputs.items()
+                if torch.is_tensor(value) and name != "labels"
+            },
             sizes=tuple(tuple(picture.size for picture in row) for row in pictures),
         )
 
@@ -133,8 +137,8 @@ class Prompting:
             features = dict(self.image_processor(images=flat, return_tensors="pt"))
             if "image_grid_thw" not in features:
                 raise EngineError(
-                    f"{type(self.image_processor).__name__} cannot be used without its processor; "
-                    "install torchvision"
+                    f"{type(self.image_processor).__name__} cannot be used without its processor, "
+                    f"which could not be built ({self._why_assembled})"
                 )
             merged = self.image_processor.merge_size**2
             counts = iter((features["image_grid_thw"].prod(-1) // merged).tolist())
@@ -151,15 +155,16 @@ class Prompting:
         }
 
 
-def _stock_processor(folder: Path) -> Any | None:
+def _stock_processor(folder: Path) -> tuple[Any, str]:
     try:
         processor = AutoProcessor.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
-    except (OSError, ImportError, AttributeError, ValueError, KeyError):
-        return None
-    usable = hasattr(processor, "image_processor") and hasattr(processor, "tokenizer")
-    return processor if usable else None
+    except (OSError, ImportError, AttributeError, ValueError, KeyError) as error:
+        return None, f"{type(error).__name__}: {error}".strip().split("\n")[0]
+    if hasattr(processor, "image_processor") and hasattr(processor, "tokenizer"):
+        return processor, ""
+    return None, f"{type(processor).__name__} has no image processor"
 
 
 def _turn(message: Message) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def read_samples(path: Path) -> Dataset:
         SamplesError: with the file and the line, for anything that is not a usable sample.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise SamplesError(f"cannot read the samples file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -143,7 +143,7 @@ def _parse_line(line: str, folder: Path) -> Sample:
         targets=_strings(row, "target"),
         choices=_strings(row, "choices"),
         regions=_regions(row),
-        cluster=str(row.get("cluster") or ""),
+        cluster="" if row.get("cluster") is None else str(row["cluster"]),
         tags=_strings(row, "tags"),
         meta=cast(Mapping[str, Any], meta),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.errors import RelevanceUnavailable
+from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.batch_plan import BatchPlan, plan_batches
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
@@ -71,7 +71,12 @@ class EvaluationRun:
         self._anew = on
 
     def predict(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Prediction]:
-        """One prediction a sample, in order."""
+        """One prediction a sample, in order.
+
+        Raises:
+            SamplesError: two samples have one id.
+        """
+        _refuse_duplicates(samples)
         plan, planned = self._plan(samples)
         known = {} if self._anew else self._predictions
         wanted = {s.id for s in samples if (spec.name, plan.digest, s.id) not in known}
@@ -146,11 +151,13 @@ class EvaluationRun:
     def relevance_or_none(
         self, spec: CheckpointSpec, samples: Sequence[Sample]
     ) -> Sequence[Heatmap | None]:
-        """Maps as evidence: None each where the checkpoint gives none."""
+        """Maps as evidence: None where the checkpoint gives none, or a sample has no picture."""
+        pictured = [sample for sample in samples if sample.frames]
         try:
-            return self.relevance(spec, samples)
+            maps = dict(zip(map(id, pictured), self.relevance(spec, pictured), strict=True))
         except RelevanceUnavailable:
-            return [None] * len(samples)
+            maps = {}
+        return [maps.get(id(sample)) for sample in samples]
 
     def _plan(self, samples: Sequence[Sample]) -> tuple[BatchPlan, Sequence[Sample]]:
         whole: Sequence[Sample] = samples
@@ -160,3 +167,9 @@ class EvaluationRun:
             if all(id(sample) in own for sample in samples):
                 whole = dataset
         return plan_batches(whole, self._generation.batch_size), whole
+
+
+def _refuse_duplicates(samples: Sequence[Sample]) -> None:
+    repeated = [name for name, count in Counter(s.id for s in samples).items() if count > 1]
+    if repeated:
+        raise SamplesError(f"two samples have the id {repeated[0]!r}; ids must be unique")

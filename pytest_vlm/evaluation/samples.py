@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
 EXIF_ORIENTATION = 0x0112
+SIXTEEN_TO_EIGHT_BITS = 257
 
 Box = tuple[float, float, float, float]
 
@@ -63,7 +64,10 @@ class Image:
         from PIL import ImageOps
 
         with self._decoding() as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I"):  # 16 bits: Pillow's conversion would clip at 255
+                upright = upright.point(lambda value: value / SIXTEEN_TO_EIGHT_BITS).convert("L")
+            return upright.convert("RGB")
 
     def check(self) -> tuple[int, int]:
         """Upright (width, height), after the file was decoded once, a JPEG at a low resolution.

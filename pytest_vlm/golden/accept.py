@@ -13,6 +13,7 @@ from pytest_vlm.golden.store import GoldenStore
 from pytest_vlm.paths import readable
 
 PENDING = "pending"
+GOLDENS = "goldens"
 
 
 def pending_store(report: Path, candidate: str) -> GoldenStore:
@@ -20,9 +21,11 @@ def pending_store(report: Path, candidate: str) -> GoldenStore:
     return GoldenStore(report / PENDING / candidate)
 
 
-def accept_command(report: Path, candidate: str, id: str) -> str:
-    """The command that accepts one pending golden."""
+def accept_command(report: Path, candidate: str, id: str, goldens: Path) -> str:
+    """The command that accepts one pending golden into the folder of goldens."""
     words = ["python", "-m", "pytest_vlm", "accept", readable(report), id, "--candidate", candidate]
+    if readable(goldens) != GOLDENS:
+        words += ["--goldens", readable(goldens)]
     return shlex.join(words)
 
 

@@ -137,11 +137,12 @@ class GoldenCheck:
                     baseline=self.baseline_map(sample),
                     candidate=heatmap,
                 ),
+                accept=self._next_step() if verdict in ("fail", "missing") else "",
             )
         )
 
     def _next_step(self) -> str:
-        return accept_command(self.report, self.candidate, self.id)
+        return accept_command(self.report, self.candidate, self.id, self.accepted.folder)
 
 
 def _finite(value: float) -> float | None:

@@ -17,7 +17,7 @@ import numpy as np
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.heatmap.heatmap import Heatmap
 
-NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9_%-][A-Za-z0-9._%-]*")
 UNREADABLE = (  # what numpy, zipfile, zlib and json raise on damaged bytes
     OSError,
     ValueError,
@@ -126,7 +126,7 @@ class GoldenStore:
         test, slash, name = id.partition("/")
         if not (slash and NAME.fullmatch(test) and NAME.fullmatch(name)):
             raise GoldenError(
-                f"{name or test!r} is no name for a golden: letters, digits, '.', '_' and '-' only"
+                f"{name or test!r} is no name for a golden; use letters, digits, '.', '_', '-', '%'"
             )
         return self.folder / test / f"{name}{suffix}"
 

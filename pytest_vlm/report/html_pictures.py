@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_vlm.golden.accept import accept_command
 from pytest_vlm.report.html_markup import (
     Html,
     badge,
@@ -135,8 +134,7 @@ def _golden(golden: GoldenRecord, baseline: str, folder: Path) -> Html:
         )
         if value is not None
     ]
-    words = accept_command(folder, golden.candidate, golden.golden)
-    accept = el("p", "If the new map is right: ", el("code", words, class_="command"))
+    accept = el("p", "If the new map is right: ", el("code", golden.accept, class_="command"))
     return el(
         "article",
         el("header", el("h3", said(golden.golden)), badge(golden.verdict)),
@@ -144,7 +142,7 @@ def _golden(golden: GoldenRecord, baseline: str, folder: Path) -> Html:
         el("dl", *numbers) if numbers else "",
         el("div", *pictures, class_="pictures four"),
         el("div", quote(query), class_="query") if query else "",
-        accept if golden.verdict in ("missing", "fail") else "",
+        accept if golden.accept else "",
         class_="card golden",
     )
 

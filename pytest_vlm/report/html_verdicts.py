@@ -79,7 +79,6 @@ def _banner(verdict: CandidateVerdict) -> Html:
         el("span", verdict.verdict, class_="word"),
         el("span", said(verdict.candidate), " against ", said(verdict.baseline), class_="who"),
     )
-    reasons = el("ul", *(el("li", reason, dir="auto") for reason in verdict.reasons))
     return el(
         "div",
         el("div", icon(name), class_="seal"),
@@ -87,10 +86,21 @@ def _banner(verdict: CandidateVerdict) -> Html:
             "div",
             title,
             el("p", MEANING.get(verdict.verdict, ""), class_="meaning"),
-            reasons if verdict.reasons else "",
+            _listed("", verdict.reasons),
+            _listed("shown", verdict.shown),
+            _listed("not claimed", verdict.not_claimed),
         ),
         class_=f"banner {tone(verdict.verdict)}",
     )
+
+
+def _listed(title: str, lines: Sequence[str]) -> Html:
+    if not lines:
+        return Html("")
+    heading = el("h3", title) if title else ""
+    kind = "beside" if title else "against"
+    items = el("ul", *(el("li", line, dir="auto") for line in lines))
+    return el("div", heading, items, class_=kind)
 
 
 def _row(claim: ClaimRecord, scale: Scale, flips: str) -> Html:

@@ -43,6 +43,7 @@ class GoldenRecord:
     Attributes:
         verdict: ``pass`` | ``fail`` | ``missing`` | ``accepted``.
         evidence: file in the run's folder with the pictures; empty without any.
+        accept: the command that accepts the new map; empty where there is nothing to accept.
     """
 
     test: str
@@ -53,6 +54,7 @@ class GoldenRecord:
     pearson: float | None = None
     max_deviation: float | None = None
     evidence: str = ""
+    accept: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,17 +131,20 @@ class CheckpointSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateVerdict:
-    """The gate's decision on one candidate, and the reasons in order of weight."""
+    """The gate's decision on one candidate.
+
+    Attributes:
+        reasons: what speaks against shipping, in order of weight; empty for SHIP.
+        shown: what was shown in its favour.
+        not_claimed: what could not be claimed, and why.
+    """
 
     candidate: str
     baseline: str
     verdict: GateVerdict
     reasons: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return (
-            f"{self.verdict}  {self.candidate} against {self.baseline}: {'; '.join(self.reasons)}"
-        )
+    shown: tuple[str, ...] = ()
+    not_claimed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_vlm.memory.size import format_size
 from pytest_vlm.paths import readable
-from pytest_vlm.report.model import AbsenceRecord, MemoryRecord, RunReport, SpeedRecord
+from pytest_vlm.report.model import MemoryRecord, RunReport, SpeedRecord
 
 Line = tuple[str, Mapping[str, bool]]
 COLOURS: Mapping[str, Mapping[str, bool]] = {
@@ -25,9 +25,10 @@ def summary_lines(report: RunReport, folder: Path) -> Iterator[Line]:
         yield head, COLOURS[verdict.verdict]
         for reason in verdict.reasons:
             yield f"  {reason}", {}
-    absences = {(r.test, r.reason) for r in report.records if isinstance(r, AbsenceRecord)}
-    for reason in sorted({reason for _, reason in absences}):
-        yield f"  not claimed: {reason}", {"yellow": True}
+        for fact in verdict.shown:
+            yield f"  shown: {fact}", {"light": True} if verdict.reasons else {}
+        for gap in verdict.not_claimed:
+            yield f"  not claimed: {gap}", {"yellow": True}
     for record in _measured(report):
         yield f"  {record}", {}
     yield f"report: {readable(folder / 'index.html')}", {}

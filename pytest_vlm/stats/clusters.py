@@ -7,6 +7,7 @@ scales the counts that Tango's score sees.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,11 @@ class ClusterDesign:
 
 
 def cluster_design(counts: PairedCounts) -> ClusterDesign:
-    """The design of clustered pairs; deff = max(1, V_CR1 / V_naive, 1 + 0.3(m̃ - 1)), m̃ = Σm²/n."""
+    """The design of clustered pairs; deff = max(1, V_CR1 / V_naive, 1 + 0.3(m̃ - 1)), m̃ = Σm²/n.
+
+    Where not one pair differs the ratio is 0 / 0, and nothing speaks against questions about one
+    image being the same question: deff = m̃.
+    """
     n, sizes = counts.n, counts.cluster_sizes
     groups = int(sizes.size)
     mean = counts.estimate
@@ -50,13 +55,20 @@ def cluster_design(counts: PairedCounts) -> ClusterDesign:
     robust = groups / max(groups - 1, 1) * float(residuals @ residuals) / n**2
     naive = ((counts.b + counts.c) / n - mean**2) / max(n - 1, 1)
     squares = float(sizes @ sizes)
-    ratio = robust / naive if naive > 0 else 1.0
+    average = squares / n
+    ratio = robust / naive if naive > 0 else average  # nothing differs: assume the worst
     return ClusterDesign(
-        deff=max(1.0, ratio, 1 + LEAST_CORRELATION * (squares / n - 1)),
+        deff=max(1.0, ratio, least_deff(sizes.tolist())),
         clusters=groups,
         effective_clusters=n**2 / squares,
         standard_error=math.sqrt(robust),
     )
+
+
+def least_deff(sizes: Collection[float]) -> float:
+    """The smallest design effect that is believed: 1 + 0.3(m̃ - 1), m̃ = Σm²/n."""
+    average = sum(size * size for size in sizes) / sum(sizes)
+    return 1 + LEAST_CORRELATION * (average - 1)
 
 
 def cluster_t(counts: PairedCounts, design: ClusterDesign) -> tuple[float, float]:

@@ -65,7 +65,7 @@ def compare(
     Raises:
         StatisticsError: arrays or numbers that make no sense.
     """
-    bound = _bound(claim, margin, mde)
+    bound = check_bound(claim, margin, mde)
     if not 0 < alpha < 0.5:
         raise StatisticsError(f"alpha must lie between 0 and 0.5, found {alpha}")
     level = 1 - 2 * alpha if confidence_level is None else confidence_level
@@ -117,7 +117,12 @@ def assert_claim(result: ComparisonResult) -> ComparisonResult:
     return result
 
 
-def _bound(claim: Claim, margin: float | None, mde: float | None) -> float:
+def check_bound(claim: Claim, margin: float | None = None, mde: float | None = None) -> float:
+    """The margin, or for ``no_regression`` the `mde`.
+
+    Raises:
+        StatisticsError: it is missing, not between 0 and 1, or belongs to another claim.
+    """
     if claim not in get_args(Claim):
         raise StatisticsError(f"unknown claim {claim!r}; known are {', '.join(get_args(Claim))}")
     name, value = ("mde", mde) if claim == "no_regression" else ("margin", margin)
@@ -130,8 +135,8 @@ def _bound(claim: Claim, margin: float | None, mde: float | None) -> float:
     if (claim == "no_regression" and margin is not None) or (name == "margin" and mde is not None):
         raise StatisticsError(f"{claim} takes {name}=, nothing else")
     least = 0.0 if claim == "better" else SMALLEST_MARGIN
-    if not (math.isfinite(value) and least <= value < 1):
-        raise StatisticsError(f"{name} must lie between 0 and 1, found {value}")
+    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value < 1):
+        raise StatisticsError(f"{name} must lie between 0 and 1, found {value!r}")
     return float(value)
 
 
@@ -271,8 +276,12 @@ def _either(p_claim: float, p_opposite: float, alpha: float) -> Verdict:
 
 def _assay(rate: float, floor: float, ceiling: float) -> str:
     if rate <= floor:
-        what = "nothing" if floor == 0 else f"no more than chance ({100 * floor:.0f} %)"
-        return f"the baseline gets {what} right, so agreeing with it proves nothing"
+        if rate == 0:
+            return "the baseline gets nothing right, so agreeing with it proves nothing"
+        return (
+            f"the baseline gets {100 * rate:.1f} % right; only one above {100 * floor:.1f} % "
+            "could tell checkpoints apart"
+        )
     if rate >= ceiling:
         return (
             "the baseline gets everything right, so this data is too easy to tell checkpoints apart"

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+
+ANSWERS = """
+from pytest_vlm.scores import exact_match
+
+def test_answers(compare, samples):
+    compare(samples, score=exact_match).assert_not_worse(margin=0.05)
+"""
 
 MORE = """
 import pytest
@@ -106,7 +116,7 @@ def test_a_candidate_that_lost_its_maps_is_held_and_a_baseline_without_skips_by_
     assert project.verdicts() == {"B": "HOLD"}
     result = project.gate(blind, seeing)
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*not claimed: the baseline has no relevance maps*"])
+    result.stdout.fnmatch_lines(["*not claimed: *the baseline has no relevance maps*"])
 
 
 def test_a_candidate_that_looks_away_is_held_though_its_answers_hold(project, suite):
@@ -257,3 +267,201 @@ def test_the_gate_is_in_junit(project, suite):
     assert 'name="vlm gate[B]"' in junit
     assert 'tests="2"' in junit
     assert 'failures="2"' in junit
+
+
+def test_a_later_report_does_not_erase_a_failed_claim(project, suite):
+    suite(
+        """
+        import contextlib
+        from pytest_vlm.scores import exact_match
+
+        def test_answers(compare, samples):
+            comparison = compare(samples, score=exact_match)
+            with contextlib.suppress(AssertionError):
+                comparison.assert_not_worse(margin=0.05)
+            comparison.report()
+        """
+    )
+    project.samples(200)
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.5)
+    )
+    assert result.ret == 1
+    assert project.verdicts() == {"B": "HOLD"}
+
+
+def test_a_suite_that_only_reports_is_partial(project, suite):
+    suite(
+        """
+        from pytest_vlm.scores import exact_match
+
+        def test_answers(compare, samples):
+            compare(samples, score=exact_match).report()
+        """
+    )
+    project.samples()
+    project.gate(project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.5))
+    assert project.verdicts() == {"B": "PARTIAL"}
+
+
+@pytest.mark.parametrize(
+    ("module", "verdict"),
+    [
+        ("import nothing_of_this_name", "HOLD"),
+        ("import pytest\npytest.importorskip('nothing_of_this_name')", "PARTIAL"),
+    ],
+)
+def test_a_module_that_vanishes_is_missed(project, suite, module, verdict):
+    suite()
+    project.pytester.makepyfile(test_other=f"{module}\ndef test_more(compare): ...\n")
+    project.samples()
+    same = {"accuracy": 0.9}
+    project.gate(
+        project.checkpoint("A", **same),
+        project.checkpoint("B", **same),
+        options=("--continue-on-collection-errors",),
+    )
+    assert project.verdicts() == {"B": verdict}
+    assert "test_other.py" in " ".join(project.report()["verdicts"][0]["reasons"])
+
+
+def test_ignoring_a_path_is_partial(project, suite):
+    suite()
+    project.pytester.makepyfile(test_other="def test_more(compare): ...\n")
+    project.samples()
+    same = {"accuracy": 0.9}
+    project.gate(
+        project.checkpoint("A", **same),
+        project.checkpoint("B", **same),
+        options=("--ignore=test_other.py",),
+    )
+    assert project.verdicts() == {"B": "PARTIAL"}
+
+
+def test_two_checkpoints_and_no_test_about_them_is_red(project, suite):
+    suite("def test_plain(): pass\n")
+    project.samples()
+    result = project.gate(project.checkpoint("A"), project.checkpoint("B"))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["HOLD  B against A", "*no test about it was collected*"])
+
+
+def test_a_failing_test_that_only_uses_the_samples_holds(project, suite):
+    suite(MORE + "\ndef test_data(samples):\n    assert len(samples) == 1\n")
+    project.samples(200)
+    project.gate(project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.9))
+    assert "test_data failed" in " ".join(project.report()["verdicts"][0]["reasons"])
+
+
+def test_a_baseline_within_the_margin_of_nothing_proves_nothing(project, suite):
+    suite()
+    project.samples(300)
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.03), project.checkpoint("B", accuracy=0.0)
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*only one above 5.0 % could tell checkpoints apart*"])
+
+
+def test_chance_counts_where_choices_are_known(project, suite):
+    suite()
+    project.samples(300, choices=["a cat", "a dog", "a cow", "a hen"])
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.28), project.checkpoint("B", accuracy=0.28)
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*only one above 30.0 % could tell checkpoints apart*"])
+
+
+def test_a_baseline_that_always_says_the_same_proves_nothing(project, suite):
+    suite()
+    project.samples(100)
+    rows = (project.path / "samples.jsonl").read_text().splitlines()
+    rows[:10] = [row.replace("a cat", "a dog") for row in rows[:10]]
+    (project.path / "samples.jsonl").write_text("\n".join(rows))
+    blind = {"answers": {f"s{i}": "a cat" for i in range(100)}}
+    result = project.gate(project.checkpoint("A", **blind), project.checkpoint("B", **blind))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*the baseline A answers 'a cat' to everything*"])
+
+
+def test_many_questions_about_few_images_prove_little(project, suite):
+    suite()
+    path = project.samples(240)
+    rows = path.read_text().splitlines()
+    images = [row.replace(f'"{i}.png"', f'"{i % 24}.png"') for i, row in enumerate(rows)]
+    path.write_text("\n".join(images))
+    same = {"accuracy": 0.9}
+    result = project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert result.ret == 1
+    assert project.verdicts() == {"B": "INCONCLUSIVE"}
+
+
+def test_a_text_only_sample_does_not_switch_the_maps_off(project, suite):
+    suite(MORE)
+    path = project.samples(200)
+    rows = path.read_text().splitlines()
+    rows[1:21] = [row.replace("[0, 0, 4, 4]", "[12, 12, 13, 13]") for row in rows[1:21]]
+    greeting = {"id": "hello", "messages": [{"role": "user", "content": "Say hello"}]}
+    path.write_text("\n".join([json.dumps(greeting), *rows]))
+    result = project.gate(
+        project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.9, looks="away")
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*pointing game: Worse*"])
+
+
+def test_the_same_files_on_both_sides_are_said(project, suite):
+    suite("def test_speaks(predict, samples): assert predict(samples)\n")
+    project.samples(3)
+    strong = Path(__file__).parents[2] / "app/digits/checkpoints/strong"
+    result = project.pytester.runpytest(
+        "--vlm-samples=samples.jsonl",
+        f"--checkpoint=A={strong}",
+        f"--checkpoint=B={strong}?dtype=bfloat16",
+    )
+    result.assert_outcomes(passed=2, skipped=1)
+    events = [r["event"] for r in project.report()["records"] if r["kind"] == "EventRecord"]
+    assert any("byte for byte" in event for event in events)
+    assert any("loaded with dtype=bfloat16" in event for event in events)
+
+
+def test_collecting_only_leaves_the_last_report_alone(project, suite):
+    suite()
+    project.samples()
+    sides = [project.checkpoint(name, accuracy=0.9) for name in "AB"]
+    project.gate(*sides)
+    before = (project.path / "vlm-report/run.json").read_text()
+    project.gate(*sides, options=("--co",))
+    assert (project.path / "vlm-report/run.json").read_text() == before
+
+
+def test_a_report_folder_that_cannot_be_written_stops_the_run_at_once(project, suite):
+    suite()
+    project.samples()
+    (project.path / "taken").write_text("a file")
+    result = project.gate(
+        project.checkpoint("A"), project.checkpoint("B"), options=("--vlm-report=taken",)
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--vlm-report: cannot write to*taken*"])
+
+
+@pytest.mark.parametrize(
+    ("margin", "message"),
+    [
+        ("None", "*not_worse needs a margin*"),
+        ("'0.05'", "*margin must lie between 0 and 1, found '0.05'*"),
+        ("5", "*margin must lie between 0 and 1, found 5*"),
+        ("float('nan')", "*margin must lie between 0 and 1, found nan*"),
+        ("-0.1", "*margin must lie between 0 and 1, found -0.1*"),
+    ],
+)
+def test_a_margin_that_makes_no_sense_is_refused_before_a_model_is_loaded(
+    project, suite, margin, message
+):
+    suite(ANSWERS.replace("0.05", margin))
+    project.samples()
+    result = project.gate(project.checkpoint("A"), f"B={project.path / 'none.json'}")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([message])

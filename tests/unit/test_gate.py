@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_vlm.gate import PlannedTest, TestOutcome, decide
-from pytest_vlm.report.model import AbsenceRecord, ClaimRecord, GoldenRecord
+from pytest_vlm.report.model import AbsenceRecord, ClaimRecord, GoldenRecord, MemoryRecord
 
 ANSWERS, POINTING, PLAIN, BASE = (
     f"suites/test_x.py::test_{name}"
@@ -210,7 +210,7 @@ PASS = [claim("pass")]
             "exact match: The sentence of pass.",
         ),
         ("PARTIAL", plan(answers=0), {}, [], (), "no claim was made"),
-        ("PARTIAL", [], {}, [], (), "no claim was made"),
+        ("HOLD", [], {}, [], (), "no test about it was collected"),
         ("HOLD", plan(), {"memory_B": "failed"}, [*PASS, golden("fail")], (), "golden x/y"),
         ("HOLD", plan(), {"memory_B": "failed"}, [*PASS, golden("missing")], (), "golden x/y"),
         ("SHIP", plan(), {}, [*PASS, golden("pass")], (), "1 of 1 golden maps match"),
@@ -219,7 +219,7 @@ PASS = [claim("pass")]
 def test_verdict_and_its_reason(verdict, planned, differently, records, selection, reason):
     found = judge(planned, ended(planned, **differently), records, selection)
     assert found.verdict == verdict
-    assert any(reason in text for text in found.reasons)
+    assert any(reason in text for text in (*found.reasons, *found.shown))
 
 
 def test_what_is_only_reported_proves_nothing():
@@ -253,10 +253,35 @@ def test_a_test_that_passed_and_then_failed_to_clean_up_has_failed():
     assert judge(planned, outcomes, PASS).verdict == "HOLD"
 
 
-def test_the_verdict_is_one_line():
+def test_what_speaks_against_and_what_was_shown_are_kept_apart():
+    planned = plan(pointing=1)
+    outcomes = ended(planned, answers_B="failed", memory_B="skipped")
+    records = [claim("fail"), claim("pass", test=POINTING), absent(PLAIN)]
+    found = judge(planned, outcomes, records)
+    assert found.reasons == ("exact match: The sentence of fail.",)
+    assert found.shown == ("exact match: The sentence of pass.",)
+    assert found.not_claimed == ("test_memory[B]: no sample carries a region",)
+
+
+def test_a_failure_of_a_test_about_nobody_holds_everybody():
     planned = plan()
-    found = str(judge(planned, ended(planned), PASS))
-    assert found == "SHIP  B against A: exact match: The sentence of pass."
+    stray = TestOutcome(test="suites/test_x.py::test_data", outcome="failed", message="no data")
+    found = judge(planned, [*ended(planned), stray], PASS)
+    assert found.verdict == "HOLD"
+    assert "test_data failed: no data" in found.reasons
+
+
+def test_a_swallowed_memory_failure_holds():
+    planned = plan()
+    over = MemoryRecord(test=PLAIN, checkpoint="B", device="cpu", peak=2, limit=1, within=False)
+    found = judge(planned, ended(planned), [*PASS, over])
+    assert found.verdict == "HOLD"
+    assert found.reasons == ("test_memory[B] took more memory than it may",)
+
+
+def test_no_test_about_a_checkpoint_holds():
+    assert judge([], [], []).reasons[0] == "no test about it was collected"
+    assert judge([], [], []).verdict == "HOLD"
 
 
 def test_a_crash_after_an_inconclusive_claim_holds():

@@ -368,9 +368,10 @@ def test_an_interval_that_is_not_finite_is_not_drawn() -> None:
 
 def test_a_golden_shows_four_pictures_and_how_to_accept(tmp_path: Path) -> None:
     folder = tmp_path / "my report"
-    read = Reader(render_section(run(golden(folder)), folder))
+    command = f"python -m pytest_vlm accept '{folder}' test_maps/seven-top-left"
+    read = Reader(render_section(run(golden(folder, accept=command)), folder))
     assert len(read.images()) == 4
-    assert f"python -m pytest_vlm accept '{folder}' test_maps/seven-top-left" in read.text
+    assert command in read.text
     assert "0.5000" in read.text and "0.7500" in read.text
 
 
@@ -378,7 +379,8 @@ def test_a_golden_shows_four_pictures_and_how_to_accept(tmp_path: Path) -> None:
 def test_only_a_golden_that_does_not_hold_asks_to_be_accepted(
     tmp_path: Path, verdict: str, asked: int
 ) -> None:
-    text = render_section(run(golden(tmp_path, verdict=verdict)), tmp_path)
+    command = "python -m pytest_vlm accept x" if verdict == "missing" else ""
+    text = render_section(run(golden(tmp_path, verdict=verdict, accept=command)), tmp_path)
     assert text.count("pytest_vlm accept") == asked
 
 

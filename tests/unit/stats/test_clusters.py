@@ -31,9 +31,18 @@ def test_design_effect_is_the_ratio_of_the_variances():
 
 
 def test_design_effect_assumes_some_correlation_where_none_is_seen():
+    names = [i // 5 for i in range(100)]
+    before = [1] * 100
+    after = [float(i % 5 != i // 20) for i in range(100)]  # one loss a cluster, at another place
+    design = cluster_design(count_pairs(before, after, names))
+    assert design.deff == pytest.approx(1 + 0.3 * 4)
+
+
+def test_design_effect_assumes_the_worst_where_nothing_differs():
+    """Nothing speaks against the questions about one image being the same question."""
     same = [1, 0] * 10
     design = cluster_design(count_pairs(same, same, [i // 5 for i in range(20)]))
-    assert design.deff == pytest.approx(1 + 0.3 * 4)
+    assert design.deff == pytest.approx(5)
 
 
 def test_one_large_cluster_leaves_few_effective_ones():
@@ -76,8 +85,9 @@ def test_a_single_cluster_gives_a_number_and_no_verdict(n):
         ({"b": 2, "c": 2, "both": 50, "neither": 6}, {"claim": "not_worse", "margin": 0.05}),
         ({"b": 1, "c": 4, "both": 40, "neither": 15}, {"claim": "better"}),
         ({"b": 2, "c": 2, "both": 50, "neither": 6}, {"claim": "equivalent", "margin": 0.06}),
+        ({"both": 40, "neither": 5}, {"claim": "not_worse", "margin": 0.05}),
     ],
-    ids=["not worse", "better", "equivalent"],
+    ids=["not worse", "better", "equivalent", "not worse, nothing discordant"],
 )
 def test_copies_under_one_name_prove_nothing_more(paired, counts, claim, times):
     sides = paired(**counts)
