@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Self
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
-from pytest_vlm.checkpoint.folder import CheckpointFolder, check_comparable, inspect_folder
+from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.pool import EnginePool
-from pytest_vlm.checkpoint.source import local_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
 from pytest_vlm.claim import Comparison, Side
 from pytest_vlm.engine.registry import find_loader
@@ -82,6 +81,7 @@ class Session:
         self.folder = folder or settings.report or Path("vlm-report")
         self.records: list[Record] = []
         self.record: Callable[[Record], None] = record or self.records.append
+        self._catalog = CheckpointCatalog(in_folders=settings.engine == "local")
         self._pool = EnginePool(
             find_loader(settings.engine, {"local": self._load_local, **(loaders or {})}),
             settings.max_loaded,
@@ -94,7 +94,6 @@ class Session:
             measure=lambda spec: self._guard(spec, None, "answering"),
             progress=progress,
         )
-        self._folders: dict[str, CheckpointFolder] = {}
         self._events: set[tuple[str, str]] = set()
         self._numbers = count(1)
         self._app: AppServer | None = None
@@ -145,24 +144,14 @@ class Session:
         for spec in self.checkpoints:
             self.describe(spec)
         for candidate in self.candidates:
-            self._compare_loading(candidate)
+            for event in self._catalog.remarks(self.baseline, candidate):
+                self.record(EventRecord(checkpoint=candidate.name, event=event))
         if self.settings.samples is not None and self.checkpoints:
             _ = self.samples
 
     def describe(self, spec: CheckpointSpec) -> CheckpointSummary:
         """A checkpoint from its files."""
-        if self.settings.engine != "local":
-            return CheckpointSummary(name=spec.name, source=spec.source)
-        folder = self._inspect(spec)
-        return CheckpointSummary(
-            name=spec.name,
-            source=spec.source,
-            architecture=folder.architecture,
-            parameters=folder.parameters,
-            bytes=folder.bytes,
-            dtypes=folder.dtypes,
-            fingerprint=folder.fingerprint,
-        )
+        return self._catalog.summary(spec)
 
     def check_comparable(self, candidate: CheckpointSpec) -> None:
         """Refuse a candidate that would not see the same question as the baseline.
@@ -170,10 +159,7 @@ class Session:
         Raises:
             CheckpointMismatch: chat template, tokenizer or image processor differ.
         """
-        if self.settings.engine == "local":
-            check_comparable(
-                self.baseline, self._inspect(self.baseline), candidate, self._inspect(candidate)
-            )
+        self._catalog.check_comparable(self.baseline, candidate)
 
     def engine(self, spec: CheckpointSpec) -> Engine:
         """A checkpoint, loaded; others are dropped where room is needed."""
@@ -289,21 +275,7 @@ class Session:
     def _load_local(self, spec: CheckpointSpec) -> Engine:
         from pytest_vlm.engine.local import LocalEngine
 
-        return LocalEngine(spec, self._inspect(spec).path)
-
-    def _inspect(self, spec: CheckpointSpec) -> CheckpointFolder:
-        if spec.name not in self._folders:
-            self._folders[spec.name] = inspect_folder(local_folder(spec))
-        return self._folders[spec.name]
-
-    def _compare_loading(self, candidate: CheckpointSpec) -> None:
-        a, b = self.describe(self.baseline), self.describe(candidate)
-        if a.fingerprint and a.fingerprint == b.fingerprint:
-            event = f"its files are those of the baseline {a.name}, byte for byte"
-            self.record(EventRecord(checkpoint=candidate.name, event=event))
-        if candidate.load != self.baseline.load:
-            event = f"loaded with {candidate.load}, the baseline {a.name} with {self.baseline.load}"
-            self.record(EventRecord(checkpoint=candidate.name, event=event))
+        return LocalEngine(spec, self._catalog.folder(spec).path)
 
     def _guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
         def tell(use: MemoryUse) -> None:

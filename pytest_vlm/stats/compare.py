@@ -8,18 +8,14 @@ from dataclasses import dataclass
 from typing import get_args
 
 from numpy.typing import ArrayLike
-from scipy.stats import norm
-from scipy.stats import t as student
 
 from pytest_vlm.errors import ClaimNotShown, StatisticsError
-from pytest_vlm.stats.clusters import FEW, TOO_FEW, cluster_design, cluster_t
-from pytest_vlm.stats.mcnemar import SMALLEST, mcnemar_midp
-from pytest_vlm.stats.pairs import PairedCounts, count_pairs
-from pytest_vlm.stats.planning import detectable_effect, n_required, pairs_to_detect
+from pytest_vlm.stats.mcnemar import SMALLEST
+from pytest_vlm.stats.pairs import count_pairs
+from pytest_vlm.stats.planning import n_required, pairs_to_detect
+from pytest_vlm.stats.proportions import POWER, PairedTest
 from pytest_vlm.stats.result import Claim, ComparisonResult, Verdict
-from pytest_vlm.stats.tango import tango_interval, tango_z
 
-POWER = 0.8
 SMALLEST_MARGIN = 1e-6
 
 
@@ -72,7 +68,7 @@ def compare(
     if not 0 < level < 1:
         raise StatisticsError(f"confidence_level must lie between 0 and 1, found {level}")
     counts = count_pairs(baseline, candidate, clusters)
-    test = _PairedTest.of(counts)
+    test = PairedTest.of(counts)
     decision = _decide(test, claim, bound, alpha)
     rates = ((counts.both + counts.b) / counts.n, (counts.both + counts.c) / counts.n)
     reason = test.too_few() or _assay(rates[0], floor, ceiling)
@@ -150,101 +146,7 @@ class _Decision:
     method: str
 
 
-@dataclass(frozen=True)
-class _PairedTest:
-    """Both tests of paired proportions, with or without clusters."""
-
-    counts: PairedCounts
-    deff: float
-    degrees_of_freedom: float | None
-
-    @classmethod
-    def of(cls, counts: PairedCounts) -> _PairedTest:
-        if not counts.clustered:
-            return cls(counts, 1.0, None)
-        design = cluster_design(counts)
-        return cls(counts, design.deff, design.degrees_of_freedom)
-
-    @property
-    def scaled(self) -> tuple[float, float, float]:
-        """b, c and n over the design effect."""
-        return (
-            self.counts.b / self.deff,
-            self.counts.c / self.deff,
-            self.counts.n / self.deff,
-        )
-
-    def z(self, delta: float) -> float:
-        return tango_z(*self.scaled, delta)
-
-    def above(self, z: float) -> float:
-        """P(Z ≥ z)."""
-        if self.degrees_of_freedom is None:
-            return float(norm.sf(z))
-        return float(student.sf(z, self.degrees_of_freedom))
-
-    def worse(self) -> tuple[float, float, str]:
-        """Statistic, one-sided p of "no difference" against "worse", and the method."""
-        if self.degrees_of_freedom is not None:
-            statistic, p = cluster_t(self.counts, cluster_design(self.counts))
-            return statistic, p, "cluster-robust t (CR1)"
-        return self.z(0.0), mcnemar_midp(self.counts.b, self.counts.c), "McNemar mid-p"
-
-    def better(self) -> float:
-        """One-sided p of "no difference" against "better"."""
-        if self.degrees_of_freedom is None:
-            return mcnemar_midp(self.counts.c, self.counts.b)
-        mirrored = PairedCounts(
-            n=self.counts.n,
-            b=self.counts.c,
-            c=self.counts.b,
-            both=self.counts.both,
-            cluster_sums=-self.counts.cluster_sums,
-            cluster_sizes=self.counts.cluster_sizes,
-        )
-        return cluster_t(mirrored, cluster_design(mirrored))[1]
-
-    @property
-    def margin_method(self) -> str:
-        if self.degrees_of_freedom is None:
-            return "Tango score"
-        return f"Tango score, design effect {self.deff:.2f}"
-
-    def interval(self, level: float) -> tuple[float, float]:
-        tail = (1 - level) / 2
-        if self.degrees_of_freedom is None:
-            critical = float(norm.isf(tail))
-        else:
-            critical = float(student.isf(tail, self.degrees_of_freedom))
-        return tango_interval(*self.scaled, critical)
-
-    def detectable(self, alpha: float) -> float:
-        """The achieved minimum detectable effect."""
-        n = self.counts.n / self.deff
-        return detectable_effect(n=n, discordant=self.discordant(alpha), alpha=alpha, power=POWER)
-
-    def discordant(self, alpha: float) -> float:
-        """The discordant rate, at least what could have gone unseen in this many pairs."""
-        seen = (self.counts.b + self.counts.c) / self.counts.n
-        return max(seen, 1 - math.pow(alpha, self.deff / self.counts.n))
-
-    def too_few(self) -> str:
-        clusters = int(self.counts.cluster_sizes.size)
-        if self.degrees_of_freedom is not None and clusters < TOO_FEW:
-            return (
-                f"{self.counts.n} pairs in only {clusters} clusters; "
-                f"at least {TOO_FEW} different images are needed"
-            )
-        return ""
-
-    def warnings(self) -> tuple[str, ...]:
-        clusters = int(self.counts.cluster_sizes.size)
-        if self.degrees_of_freedom is not None and TOO_FEW <= clusters < FEW:
-            return (f"only {clusters} clusters: error rates are approximate below {FEW}",)
-        return ()
-
-
-def _decide(test: _PairedTest, claim: Claim, bound: float, alpha: float) -> _Decision:
+def _decide(test: PairedTest, claim: Claim, bound: float, alpha: float) -> _Decision:
     if claim == "no_regression":
         statistic, p, method = test.worse()
         shown = test.detectable(alpha) <= bound
@@ -289,7 +191,7 @@ def _assay(rate: float, floor: float, ceiling: float) -> str:
     return ""
 
 
-def _needed(test: _PairedTest, claim: Claim, bound: float, alpha: float) -> int | None:
+def _needed(test: PairedTest, claim: Claim, bound: float, alpha: float) -> int | None:
     if claim == "better":
         return None
     if claim == "no_regression":

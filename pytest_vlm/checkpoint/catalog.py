@@ -1,0 +1,65 @@
+"""The checkpoints of a run as their files describe them, each inspected once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_vlm.checkpoint.folder import CheckpointFolder, check_comparable, inspect_folder
+from pytest_vlm.checkpoint.source import local_folder
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.report.model import CheckpointSummary
+
+
+class CheckpointCatalog:
+    """Looks into checkpoint folders without loading a model.
+
+    Args:
+        in_folders: whether the engine's checkpoints are folders; of others only the name is known.
+    """
+
+    def __init__(self, *, in_folders: bool) -> None:
+        self._in_folders = in_folders
+        self._folders: dict[str, CheckpointFolder] = {}
+
+    def folder(self, spec: CheckpointSpec) -> CheckpointFolder:
+        """What a checkpoint's folder holds.
+
+        Raises:
+            CheckpointError: it is missing, incomplete or no checkpoint.
+        """
+        if spec.name not in self._folders:
+            self._folders[spec.name] = inspect_folder(local_folder(spec))
+        return self._folders[spec.name]
+
+    def summary(self, spec: CheckpointSpec) -> CheckpointSummary:
+        """The same for the report."""
+        if not self._in_folders:
+            return CheckpointSummary(name=spec.name, source=spec.source)
+        folder = self.folder(spec)
+        return CheckpointSummary(
+            name=spec.name,
+            source=spec.source,
+            architecture=folder.architecture,
+            parameters=folder.parameters,
+            bytes=folder.bytes,
+            dtypes=folder.dtypes,
+            fingerprint=folder.fingerprint,
+        )
+
+    def check_comparable(self, baseline: CheckpointSpec, candidate: CheckpointSpec) -> None:
+        """Refuse two checkpoints that would not see the same question.
+
+        Raises:
+            CheckpointMismatch: chat template, tokenizer or image processor differ.
+        """
+        if self._in_folders:
+            check_comparable(baseline, self.folder(baseline), candidate, self.folder(candidate))
+
+    def remarks(self, baseline: CheckpointSpec, candidate: CheckpointSpec) -> Iterator[str]:
+        """What a reviewer should know of the candidate beside the baseline."""
+        if self._in_folders:
+            same = self.folder(baseline).fingerprint == self.folder(candidate).fingerprint
+            if same:
+                yield f"its files are those of the baseline {baseline.name}, byte for byte"
+        if candidate.load != baseline.load:
+            yield f"loaded with {candidate.load}, the baseline {baseline.name} with {baseline.load}"
