@@ -165,7 +165,7 @@ def _shown(claims: Sequence[ClaimRecord], goldens: Sequence[GoldenRecord]) -> It
         if claim.verdict == "pass":
             yield f"{claim.score}: {claim.sentence}"
     matching = [record for record in goldens if record.verdict == "pass"]
-    if goldens:
+    if matching:
         yield f"{len(matching)} of {len(goldens)} golden maps match"
 
 

@@ -37,6 +37,7 @@ from pytest_vlm.memory.meters import meter_for
 from pytest_vlm.protocols import Engine, Loader, Progress
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import (
+    ANSWERING,
     CheckpointSummary,
     EventRecord,
     MemoryRecord,
@@ -91,7 +92,7 @@ class Session:
             generation=settings.generation,
             dataset=lambda: self.samples if settings.samples is not None else None,
             evaluated=self._record_evaluation,
-            measure=lambda spec: self._guard(spec, None, "answering"),
+            measure=lambda spec: self._guard(spec, None, ANSWERING),
             progress=progress,
         )
         self._events: set[tuple[str, str]] = set()
@@ -290,6 +291,10 @@ class Session:
                 )
             )
 
+        if self.settings.engine == "local":
+            from pytest_vlm.engine.loading import import_architecture
+
+            import_architecture(self._catalog.folder(spec).path)
         return MemoryGuard(meter_for(self._device(spec)), limit, tell)
 
     def _side(self, spec: CheckpointSpec, score: Score) -> Side:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.utils import logging as transformers_logging
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -20,6 +22,18 @@ def choose_device(load: LoadSettings) -> str:
     if load.device != "auto":
         return load.device
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@cache
+def import_architecture(folder: Path) -> None:
+    """Import what transformers imports late, so that it does not count as a checkpoint's memory.
+
+    A skeleton without weights is built and dropped. What cannot be built is left to `load_model`,
+    which says why.
+    """
+    with suppress(OSError, ValueError, KeyError, ImportError), torch.device("meta"):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+ANSWERING = "answering"
 GateVerdict = Literal["SHIP", "HOLD", "INCONCLUSIVE", "PARTIAL"]
 
 
@@ -59,7 +60,12 @@ class GoldenRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryRecord:
-    """What a test took of a device's memory, in bytes; None is "not measured" or "no limit"."""
+    """What a test took of a device's memory, in bytes; None is "not measured" or "no limit".
+
+    Attributes:
+        test: its node id, or `ANSWERING` for what was measured on the way: a checkpoint that is
+            asked first looks dearer there, because libraries make their pools.
+    """
 
     test: str
     checkpoint: str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_vlm.memory.size import format_size
 from pytest_vlm.paths import readable
-from pytest_vlm.report.model import MemoryRecord, RunReport, SpeedRecord
+from pytest_vlm.report.model import ANSWERING, MemoryRecord, RunReport, SpeedRecord
 
 Line = tuple[str, Mapping[str, bool]]
 COLOURS: Mapping[str, Mapping[str, bool]] = {
@@ -42,14 +42,15 @@ def _measured(report: RunReport) -> Iterator[str]:
             if isinstance(r, SpeedRecord) and r.checkpoint == checkpoint.name
         ]
         memory = [
-            r.peak
+            r
             for r in report.records
             if isinstance(r, MemoryRecord) and r.checkpoint == checkpoint.name
         ]
+        guarded = [r for r in memory if r.test != ANSWERING]
         samples, seconds = sum(r.samples for r in speeds), sum(r.seconds for r in speeds)
         if not samples:
             continue
-        peaks = [peak for peak in memory if peak is not None]
+        peaks = [r.peak for r in guarded or memory if r.peak is not None]
         peak = f"peak {format_size(max(peaks))}" if peaks else "memory not measured"
         rate = f"{samples / seconds:.0f} samples/s" if seconds > 0 else "speed not measured"
         yield f"{checkpoint.name}: {rate}, {peak}"
