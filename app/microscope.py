@@ -160,7 +160,7 @@ class Microscope:
         return _Trial(
             prediction=prediction,
             seconds=seconds,
-            peak_memory=uses[0].peak,
+            peak_memory=uses[0].bytes,
             heatmap=heatmap,
             no_relevance=no_relevance,
         )

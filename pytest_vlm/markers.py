@@ -11,8 +11,9 @@ from pytest_vlm.errors import SettingsError
 from pytest_vlm.memory.size import parse_size
 
 MARKERS = (
-    "vlm_memory(peak=None): limit the memory that the test takes, such as '14 GiB'; without a "
-    "limit --vlm-memory-budget holds, and without that the figure is only reported",
+    "vlm_memory(peak=None, leak=None): limit the memory that the test takes, such as '14 GiB', and "
+    "what it may keep after it ended; without a peak --vlm-memory-budget holds, and without that "
+    "the figure is only reported",
     "vlm_requires(*names): skip by name where the run lacks 'relevance', 'regions', 'targets', "
     "'app' or 'tag:NAME'",
     "vlm_claims(n): the test makes n claims (default 1 for a test that uses compare)",
@@ -26,12 +27,14 @@ class Marks:
     Attributes:
         memory: whether its memory is measured.
         peak: bytes it may take, None without a limit of its own.
+        leak: bytes it may keep after it ended; None where that is not looked at.
         requires: names of what it needs.
         claims: how many claims it makes; None where it does not say.
     """
 
     memory: bool = False
     peak: int | None = None
+    leak: int | None = None
     requires: tuple[str, ...] = ()
     claims: int | None = None
 
@@ -44,7 +47,7 @@ def read_marks(item: pytest.Item) -> Marks:
     """
     memory = item.get_closest_marker("vlm_memory")
     claims = item.get_closest_marker("vlm_claims")
-    for marker, known in ((memory, {"peak"}), (claims, set())):
+    for marker, known in ((memory, {"peak", "leak"}), (claims, set())):
         if marker is not None and set(marker.kwargs) - known:
             unknown = sorted(set(marker.kwargs) - known)[0]
             raise SettingsError(
@@ -53,10 +56,11 @@ def read_marks(item: pytest.Item) -> Marks:
             )
     if memory is not None and memory.args:
         raise SettingsError(f"{item.nodeid}: write vlm_memory(peak={memory.args[0]!r})")
-    peak = memory.kwargs.get("peak") if memory is not None else None
+    limits = memory.kwargs if memory is not None else {}
     return Marks(
         memory=memory is not None,
-        peak=None if peak is None else parse_size(peak),
+        peak=_size(limits.get("peak")),
+        leak=_size(limits.get("leak")),
         requires=tuple(
             str(name) for marker in item.iter_markers("vlm_requires") for name in marker.args
         ),
@@ -68,3 +72,7 @@ def _count(item: pytest.Item, arguments: tuple[Any, ...]) -> int:
     if len(arguments) != 1 or not isinstance(arguments[0], int) or arguments[0] < 1:
         raise SettingsError(f"{item.nodeid}: vlm_claims takes one number above 0")
     return arguments[0]
+
+
+def _size(text: str | int | None) -> int | None:
+    return None if text is None else parse_size(text)

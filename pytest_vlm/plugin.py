@@ -28,6 +28,7 @@ from pytest_vlm.fixtures import (  # noqa: F401  (fixtures are found by being he
     samples,
 )
 from pytest_vlm.gate_item import gate_reports
+from pytest_vlm.leak_protocol import run_and_judge
 from pytest_vlm.markers import MARKERS, read_marks
 from pytest_vlm.options import add_options
 from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
@@ -75,6 +76,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if reason:
             run.add_absence(test=item.nodeid, checkpoint=spec.name, reason=reason)
             pytest.skip(reason)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    marks, spec = read_marks(item), checkpoint_of(item)
+    if marks.leak is None or spec is None:
+        return None
+    return run_and_judge(item, nextitem, run_of(item.config), spec, marks.leak) or None
 
 
 @pytest.hookimpl(wrapper=True)

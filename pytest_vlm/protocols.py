@@ -55,6 +55,9 @@ class Meter(Protocol):
     def reset(self) -> None:
         """Forget the peak so far."""
 
+    def settle(self) -> None:
+        """Collect garbage and give back what is free, so that only what is held remains."""
+
     def current(self) -> int:
         """Bytes in use now."""
 

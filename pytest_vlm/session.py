@@ -32,7 +32,7 @@ from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.store import GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.memory.guard import MemoryGuard, MemoryUse
+from pytest_vlm.memory.guard import LeakCheck, MemoryGuard, MemoryUse
 from pytest_vlm.memory.meters import meter_for
 from pytest_vlm.protocols import Engine, Loader, Progress
 from pytest_vlm.report.evidence import EvidenceFolder
@@ -263,6 +263,29 @@ class Session:
         finally:
             self._run.measure_anew(False)
 
+    def leak_check(self, spec: CheckpointSpec, *, limit: int) -> LeakCheck:
+        """Begin to watch what a test keeps; `LeakCheck.judge` is called when all of it has ended.
+
+        The checkpoint answers once before, so that what libraries keep for good is not counted.
+        """
+        self._pool.clear()
+        self.engine(spec).predict(list(self.samples[:1]), self.settings.generation)
+        return LeakCheck(meter_for(self._device(spec)), limit, release=self._pool.clear)
+
+    def record_memory(self, spec: CheckpointSpec, use: MemoryUse, what: str) -> None:
+        """Record what a block or a test took or kept."""
+        self.record(
+            MemoryRecord(
+                test=what,
+                checkpoint=spec.name,
+                measure=use.measure,
+                device=use.device,
+                bytes=use.bytes,
+                limit=use.limit,
+                within=use.within,
+            )
+        )
+
     def app(self, spec: CheckpointSpec) -> AppClient:
         """A client of the app, answering with one checkpoint; the app starts at the first call.
 
@@ -279,23 +302,12 @@ class Session:
         return LocalEngine(spec, self._catalog.folder(spec).path)
 
     def _guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
-        def tell(use: MemoryUse) -> None:
-            self.record(
-                MemoryRecord(
-                    test=what,
-                    checkpoint=spec.name,
-                    device=use.device,
-                    peak=use.peak,
-                    limit=use.limit,
-                    within=use.within,
-                )
-            )
-
         if self.settings.engine == "local":
             from pytest_vlm.engine.loading import import_architecture
 
             import_architecture(self._catalog.folder(spec).path)
-        return MemoryGuard(meter_for(self._device(spec)), limit, tell)
+        meter = meter_for(self._device(spec))
+        return MemoryGuard(meter, limit, lambda use: self.record_memory(spec, use, what))
 
     def _side(self, spec: CheckpointSpec, score: Score) -> Side:
         return Side(name=spec.name, evaluate=lambda chosen: self.evaluate(spec, chosen, score))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,12 @@ class ResidentMeter:
     def reset(self) -> None:
         """Forget the peak: writing 5 to clear_refs resets VmHWM."""
         (self.process / "clear_refs").write_text(RESET_PEAK)
+
+    def settle(self) -> None:
+        """Collect garbage; glibc keeps freed pages until malloc_trim."""
+        gc.collect()
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
     def current(self) -> int:
         """VmRSS in bytes."""
@@ -53,6 +62,10 @@ class CudaMeter:
         import torch
 
         torch.cuda.reset_peak_memory_stats(self.device)
+
+    def settle(self) -> None:
+        """Collect garbage; the allocator counts what is held, not what it keeps in reserve."""
+        gc.collect()
 
     def current(self) -> int:
         """Allocated bytes."""

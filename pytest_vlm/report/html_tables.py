@@ -27,14 +27,15 @@ def memory_part(records: Iterable[MemoryRecord]) -> Html:
             clip(record.test),
             said(record.checkpoint),
             said(record.device),
-            "not measured" if record.peak is None else format_size(record.peak),
+            record.measure,
+            "not measured" if record.bytes is None else format_size(record.bytes),
             "none" if record.limit is None else format_size(record.limit),
             _within(record),
         )
         for record in records
     ]
-    headings = ("test", "checkpoint", "device", "peak", "limit", "verdict")
-    return _tabled("vlm-memory", "Memory", headings, rows, ("peak", "limit"))
+    headings = ("test", "checkpoint", "device", "measure", "bytes", "limit", "verdict")
+    return _tabled("vlm-memory", "Memory", headings, rows, ("bytes", "limit"))
 
 
 def speed_part(records: Sequence[SpeedRecord]) -> Html:
@@ -109,9 +110,9 @@ def _tabled(
 def _within(record: MemoryRecord) -> Html:
     if record.limit is None:
         return badge("no limit")
-    if record.peak is None:
+    if record.bytes is None:
         return badge("not shown")
-    share = f" ({100 * record.peak / record.limit:.0f}\N{NO-BREAK SPACE}%)" if record.limit else ""
+    share = f" ({100 * record.bytes / record.limit:.0f}\N{NO-BREAK SPACE}%)" if record.limit else ""
     return badge("within" if record.within else "over", f"{_limit_words(record.within)}{share}")
 
 

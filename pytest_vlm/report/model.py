@@ -60,9 +60,12 @@ class GoldenRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryRecord:
-    """What a test took of a device's memory, in bytes; None is "not measured" or "no limit".
+    """What a test took, or kept, of a device's memory.
 
     Attributes:
+        measure: ``peak`` above the start, or ``leak``: what was still in use after the test.
+        bytes: None where not measured.
+        limit: bytes; None without one.
         test: its node id, or `ANSWERING` for what was measured on the way: a checkpoint that is
             asked first looks dearer there, because libraries make their pools.
     """
@@ -70,9 +73,10 @@ class MemoryRecord:
     test: str
     checkpoint: str
     device: str
-    peak: int | None
+    bytes: int | None
     limit: int | None
     within: bool
+    measure: str = "peak"
 
 
 @dataclass(frozen=True, kw_only=True)

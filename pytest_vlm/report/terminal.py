@@ -44,13 +44,14 @@ def _measured(report: RunReport) -> Iterator[str]:
         memory = [
             r
             for r in report.records
-            if isinstance(r, MemoryRecord) and r.checkpoint == checkpoint.name
+            if isinstance(r, MemoryRecord)
+            and (r.checkpoint, r.measure) == (checkpoint.name, "peak")
         ]
         guarded = [r for r in memory if r.test != ANSWERING]
         samples, seconds = sum(r.samples for r in speeds), sum(r.seconds for r in speeds)
         if not samples:
             continue
-        peaks = [r.peak for r in guarded or memory if r.peak is not None]
+        peaks = [r.bytes for r in guarded or memory if r.bytes is not None]
         peak = f"peak {format_size(max(peaks))}" if peaks else "memory not measured"
         rate = f"{samples / seconds:.0f} samples/s" if seconds > 0 else "speed not measured"
         yield f"{checkpoint.name}: {rate}, {peak}"

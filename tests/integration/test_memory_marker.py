@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,48 @@ def test_the_guard_measures_a_block(project, suite):
     result = project.gate(project.checkpoint("A"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*limited to 100.0 MiB*"])
+
+
+LEAKING = """
+import numpy as np
+import pytest
+
+kept = []
+
+@pytest.mark.vlm_memory(leak="16 MiB")
+def test_keeps(predict, samples):
+    predict(samples)
+    big = np.ones({mib} * 2**17)
+    {keep}
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "passes"), [("kept.append(big)", False), ("kept.append(big[:9].copy())", True)]
+)
+def test_what_a_test_keeps_is_judged_after_it_ended(project, suite, keep, passes):
+    suite(LEAKING.format(mib=64, keep=keep))
+    project.samples(3)
+    result = project.gate(project.checkpoint("A"))
+    result.assert_outcomes(passed=1, errors=0 if passes else 1)
+    if not passes:
+        result.stdout.fnmatch_lines(["*limited to 16.0 MiB, leaked 6?.? MiB on CPU*"])
+
+
+def test_a_real_checkpoint_that_is_used_and_let_go_does_not_leak(project, suite):
+    suite(LEAKING.format(mib=1, keep="pass"))
+    project.samples(40)
+    strong = Path(__file__).parents[2] / "app/digits/checkpoints/strong"
+    result = project.pytester.runpytest(
+        "--vlm-samples=samples.jsonl", f"--checkpoint=A={strong}", "--junitxml=junit.xml"
+    )
+    result.assert_outcomes(passed=1)
+    assert (project.path / "junit.xml").read_text().count("<testcase") == 1
+
+
+def test_a_leak_that_cannot_be_measured_breaks_its_limit(project, suite):
+    suite(LEAKING.format(mib=1, keep="pass"))
+    project.samples(3)
+    result = project.gate(project.checkpoint("A") + "?device=xpu")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*limited to 16.0 MiB, not measured*"])

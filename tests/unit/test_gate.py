@@ -273,7 +273,7 @@ def test_a_failure_of_a_test_about_nobody_holds_everybody():
 
 def test_a_swallowed_memory_failure_holds():
     planned = plan()
-    over = MemoryRecord(test=PLAIN, checkpoint="B", device="cpu", peak=2, limit=1, within=False)
+    over = MemoryRecord(test=PLAIN, checkpoint="B", device="cpu", bytes=2, limit=1, within=False)
     found = judge(planned, ended(planned), [*PASS, over])
     assert found.verdict == "HOLD"
     assert found.reasons == ("test_memory[B] took more memory than it may",)

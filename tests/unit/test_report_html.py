@@ -211,7 +211,7 @@ def hostile(folder: Path) -> RunReport:
         ),
         golden(folder, candidate=EVIL, golden=EVIL, sentence=EVIL, test=EVIL),
         golden(folder, candidate=EVIL, golden=EVIL, sentence=EVIL, verdict=EVIL, evidence=EVIL),
-        MemoryRecord(test=EVIL, checkpoint=EVIL, device=EVIL, peak=1, limit=2, within=True),
+        MemoryRecord(test=EVIL, checkpoint=EVIL, device=EVIL, bytes=1, limit=2, within=True),
         SpeedRecord(checkpoint=EVIL, samples=1, seconds=1.0, new_tokens=1, visual_tokens=1),
         AbsenceRecord(test=EVIL, checkpoint=EVIL, reason=EVIL),
         EventRecord(checkpoint=EVIL, event=EVIL),
@@ -477,13 +477,13 @@ def test_what_was_not_measured_is_never_zero(tmp_path: Path) -> None:
         given: dict[str, object] = {"test": "t", "checkpoint": "B", "device": "mps"}
         return MemoryRecord(**{**given, **fields})  # type: ignore[arg-type]
 
-    text = render_section(run(memory(peak=None, limit=None, within=True)), tmp_path)
+    text = render_section(run(memory(bytes=None, limit=None, within=True)), tmp_path)
     assert "not measured" in text and "no limit" in text and "0 B" not in text
-    text = render_section(run(memory(peak=None, limit=GIB, within=False)), tmp_path)
+    text = render_section(run(memory(bytes=None, limit=GIB, within=False)), tmp_path)
     assert "not measured" in text and "not shown" in text and "within" not in text
-    text = render_section(run(memory(peak=3 * GIB // 2, limit=GIB, within=False)), tmp_path)
+    text = render_section(run(memory(bytes=3 * GIB // 2, limit=GIB, within=False)), tmp_path)
     assert "1.5 GiB" in text and "over the limit (150" in text
-    text = render_section(run(memory(peak=GIB // 2, limit=GIB, within=True)), tmp_path)
+    text = render_section(run(memory(bytes=GIB // 2, limit=GIB, within=True)), tmp_path)
     assert "512.0 MiB" in text and "within (50" in text
 
 

@@ -33,7 +33,7 @@ def test_sees_what_was_taken_even_when_it_was_given_back(meter, records):
         touch(200 * MIB)
     (use,) = records
     assert use.device == "CPU (resident memory)"
-    assert use.peak == pytest.approx(200 * MIB, rel=0.1)
+    assert use.bytes == pytest.approx(200 * MIB, rel=0.1)
     assert use.within
 
 
@@ -41,7 +41,7 @@ def test_an_earlier_peak_does_not_count(meter, records):
     touch(200 * MIB)
     with MemoryGuard(meter, 100 * MIB, records.append):
         touch(10 * MIB)
-    assert records[0].peak < 50 * MIB
+    assert records[0].bytes < 50 * MIB
 
 
 def test_a_limit_that_holds_passes(meter, records):
@@ -73,21 +73,21 @@ def test_a_limit_that_cannot_be_measured_did_not_hold(records):
         MemoryGuard(None, 100 * MIB, records.append),
     ):
         pass
-    assert (records[0].peak, records[0].within) == (None, False)
+    assert (records[0].bytes, records[0].within) == (None, False)
 
 
 def test_nothing_measured_and_nothing_limited_is_recorded_as_such(records):
     with MemoryGuard(None, None, records.append):
         pass
     (use,) = records
-    assert (use.peak, use.limit, use.within) == (None, None, True)
+    assert (use.bytes, use.limit, use.within) == (None, None, True)
     assert str(use).startswith("not measured")
 
 
 def test_the_limit_itself_is_allowed():
-    assert MemoryUse(device="x", peak=5, limit=5).within
-    assert not MemoryUse(device="x", peak=6, limit=5).within
-    assert MemoryUse(device="x", peak=0, limit=0).within
+    assert MemoryUse(measure="peak", device="x", bytes=5, limit=5).within
+    assert not MemoryUse(measure="peak", device="x", bytes=6, limit=5).within
+    assert MemoryUse(measure="peak", device="x", bytes=0, limit=0).within
 
 
 def test_an_unknown_device_has_no_meter():
