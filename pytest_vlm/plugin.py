@@ -127,7 +127,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for report in gate_reports(run.finish(session), run.settings.inconclusive):
         session.testscollected += report.when == "setup"
         session.config.hook.pytest_runtest_logreport(report=report)
-        if report.failed:
+        if report.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

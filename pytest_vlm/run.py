@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import shutil
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,16 +14,14 @@ from pytest_vlm.errors import SettingsError, VlmError
 from pytest_vlm.options import read_settings
 from pytest_vlm.paths import readable
 from pytest_vlm.progress import terminal_progress
+from pytest_vlm.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pytest_vlm.gate import PlannedTest, TestOutcome
     from pytest_vlm.report.model import CandidateVerdict, Record, RunReport
     from pytest_vlm.session import Session
 
-PENDING = "pending"
 PROPERTY = "vlm"
-COLLECTED = "collected.json"
-GATE = "vlm gate"
 LIBRARIES = ("pytest-vlm", "torch", "transformers", "numpy", "scipy", "pillow", "pytest")
 RUN = pytest.StashKey["Run"]()
 
@@ -61,6 +55,7 @@ class Run:
         except SettingsError as error:
             raise pytest.UsageError(str(error)) from error
         self.folder = self.settings.report or config.invocation_params.dir / "vlm-report"
+        self._folder = RunFolder(self.folder)
         self.report: RunReport | None = None
         self._session: Session | None = None
         self._pending: list[Record] = []
@@ -100,7 +95,7 @@ class Run:
         try:
             self.session.preflight()
             if not self._config.option.collectonly:
-                self._prepare_folder()
+                self._folder.prepare()
         except VlmError as error:
             raise pytest.UsageError(str(error)) from error
         except OSError as error:
@@ -108,27 +103,12 @@ class Run:
                 f"--vlm-report: cannot write to {self.folder}: {error}"
             ) from error
 
-    def _prepare_folder(self) -> None:
-        """Drop what an earlier run left, so that no old evidence or pending golden is reviewed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=self.folder):
-            pass
-        if not (self.folder / "run.json").exists():
-            return
-        for name in ("evidence", PENDING):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-        for name in (COLLECTED, "run.json", "index.html"):
-            (self.folder / name).unlink(missing_ok=True)
-
     def plan(self, planned: Sequence[PlannedTest]) -> None:
         """Remember what was collected."""
         self._planned = list(planned)
         if self.worker and self._planned:
-            content = {"deselected": self._deselected, "planned": [asdict(t) for t in planned]}
-            self.folder.mkdir(parents=True, exist_ok=True)
-            own = self.folder / f"{COLLECTED}.{self._config.workerinput['workerid']}"  # type: ignore[attr-defined]
-            own.write_text(json.dumps(content), encoding="utf-8")
-            own.replace(self.folder / COLLECTED)
+            worker: dict[str, str] = self._config.workerinput  # type: ignore[attr-defined]
+            self._folder.leave_plan(self._planned, self._deselected, worker["workerid"])
 
     def deselect(self, count: int) -> None:
         """Remember that tests were left out."""
@@ -191,7 +171,9 @@ class Run:
             self._session.close()
         if self.worker or self._config.option.collectonly:
             return ()
-        self._read_collected()
+        if not self._planned:
+            self._planned, deselected = self._folder.take_plan()
+            self._deselected += deselected
         from pytest_vlm.gate import decide
         from pytest_vlm.report.model import dump_record
 
@@ -212,24 +194,13 @@ class Run:
             for candidate in self.checkpoints[1:]
         )
         self.report = self._build(verdicts)
-        self._write(self.report)
+        self._folder.write(self.report)
         return verdicts
 
     def close(self) -> None:
         """End what is still open after an interrupted run."""
         if self._session is not None:
             self._session.close()
-
-    def _read_collected(self) -> None:
-        path = self.folder / COLLECTED
-        if self._planned or not path.exists():
-            return
-        from pytest_vlm.gate import PlannedTest
-
-        content = json.loads(path.read_text(encoding="utf-8"))
-        self._planned = [PlannedTest(**test) for test in content["planned"]]
-        self._deselected += int(content["deselected"])
-        path.unlink()
 
     def _selection(self, session: pytest.Session) -> list[str]:
         option = self._config.option
@@ -264,17 +235,6 @@ class Run:
             checkpoints=tuple(self.session.describe(spec) for spec in self.checkpoints),
             verdicts=verdicts,
             records=tuple(self._records.values()),
-        )
-
-    def _write(self, report: RunReport) -> None:
-        from pytest_vlm.report.html import render_page
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "run.json").write_text(
-            json.dumps(report.to_json(), indent=1), encoding="utf-8"
-        )
-        (self.folder / "index.html").write_text(
-            render_page(report, self.folder), encoding="utf-8", errors="replace"
         )
 
 
