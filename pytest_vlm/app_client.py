@@ -6,6 +6,7 @@ checkpoint names, and returns a list of objects with the keys ``checkpoint`` and
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shlex
@@ -28,6 +29,7 @@ from pytest_vlm.settings import Settings
 START_SECONDS = 180.0
 ANSWER_SECONDS = 300.0
 STOP_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1
 
 
 class AppServer:
@@ -155,6 +157,7 @@ def _start(command: list[str], folder: Path) -> subprocess.Popen[str]:
                 text=True,
                 env=environment,
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -182,12 +185,17 @@ def _drain(process: subprocess.Popen[str]) -> None:
         pass
 
 
+def _end_with_parent() -> None:
+    """Runs in the child: a pytest that is killed must not leave an app behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _end(process: subprocess.Popen[str]) -> None:
-    for kill in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, kill)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+    """Ask the app to end, then kill what is left of its process group."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

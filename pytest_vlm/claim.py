@@ -40,7 +40,8 @@ class Comparison:
     """Candidate against baseline on the samples that the score applies to.
 
     Every ``assert_*`` evaluates, records the claim for the report, and returns the result or raises
-    `ClaimNotShown`. With ``--vlm-inconclusive=warn`` an inconclusive claim only warns.
+    `ClaimNotShown`. With ``--vlm-inconclusive=warn`` a claim that was judged and is not shown only
+    warns; data that nothing can be shown with still raises.
     """
 
     new_id: Callable[[], str]
@@ -100,7 +101,8 @@ class Comparison:
         verdict = "inconclusive" if result is None else result.verdict
         sides = f"{self.candidate.name} against {self.baseline.name}"
         message = f"{self.score.name}, {sides}: {sentence}"
-        if result is not None and self.settings.inconclusive == "warn" and verdict != "fail":
+        warn = self.settings.inconclusive == "warn"
+        if warn and result is not None and verdict == "inconclusive" and not result.reason:
             warnings.warn(f"inconclusive: {message}", stacklevel=3)
             return result
         raise ClaimNotShown(message, verdict=verdict)
@@ -108,7 +110,7 @@ class Comparison:
     def _decide(self, claim: Claim, bound: dict[str, float]) -> tuple[ComparisonResult | None, str]:
         check_bound(claim, **bound)
         samples = self._applicable()
-        too_few = self._too_few(samples, bound)
+        too_few = "" if claim == "better" else self._too_few(samples, bound)
         if too_few:
             sentence = f"Not shown: {too_few}. No model was loaded."
             self._record("inconclusive", claim, sentence)
@@ -150,8 +152,8 @@ class Comparison:
             return ""
         images = f" about {len(sizes)} images" if len(sizes) < len(samples) else ""
         return (
-            f"{len(samples)} samples{images} can never show a margin of {100 * margin:g} points, "
-            f"at least {least} independent ones are needed"
+            f"{len(samples)} samples{images} could not show a margin of {100 * margin:g} points "
+            f"if not one answer differed; at least {least} independent ones are needed"
         )
 
     def _evaluate(self, samples: Sequence[Sample]) -> Pairs:
@@ -171,7 +173,7 @@ class Comparison:
             claim=claim,
             alpha=self.settings.alpha,
             clusters=[sample.cluster for sample in pairs.samples],
-            floor=pairs.chance() + bound.get("margin", 0.0),
+            floor=pairs.chance() + (0.0 if claim == "better" else max(bound.values())),
             **bound,
         )
 

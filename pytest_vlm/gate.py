@@ -28,11 +28,13 @@ class PlannedTest:
         test: its node id.
         checkpoint: whom it is about.
         claims: how many claims it is to make; 0 for a plain test.
+        golden: whether it is to check a golden.
     """
 
     test: str
     checkpoint: str
     claims: int
+    golden: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,7 @@ def _missing(
 ) -> Iterator[str]:
     ended = {outcome.test: outcome.outcome for outcome in outcomes}
     absent = {record.test for record in records if isinstance(record, AbsenceRecord)}
+    checked = {record.test for record in records if isinstance(record, GoldenRecord)}
     planned_claims = [test for test in own if test.claims]
     for test in own:
         if test.test not in ended:
@@ -139,6 +142,8 @@ def _missing(
             made = len({claim.id for claim in claims if claim.test == test.test})
             if made < test.claims:
                 yield f"{_short(test.test)} made {made} of {test.claims} claims"
+        elif test.golden and test.test not in absent | checked and ended[test.test] == "passed":
+            yield f"{_short(test.test)} checked no golden"
     if not planned_claims and not own:
         yield "no test about it was collected"
     if planned_claims and not claims and all(test.test in absent for test in planned_claims):

@@ -51,7 +51,8 @@ class Pairs:
                 f"{kind}, so agreeing with them proves nothing{hint}"
             )
         answers = {prediction.answer for prediction in self.baseline.predictions}
-        if len(answers) == 1 < len(self.samples) and "relevance" not in self.score.needs:
+        asked = {sample.targets for sample in self.samples}
+        if len(answers) == 1 < len(asked) and "relevance" not in self.score.needs:
             return (
                 f"the baseline {self.names[0]} answers {answers.pop()!r} to everything, "
                 "so agreeing with it proves nothing"

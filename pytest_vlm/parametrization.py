@@ -77,7 +77,9 @@ def plan_test(item: pytest.Item) -> PlannedTest | None:
         return None
     from pytest_vlm.gate import PlannedTest
 
-    expects = "compare" in getattr(item, "fixturenames", ())
-    default = 1 if expects else 0
+    names = getattr(item, "fixturenames", ())
+    default = 1 if "compare" in names else 0
     claims = marks.claims if marks.claims is not None else default
-    return PlannedTest(test=item.nodeid, checkpoint=spec.name, claims=claims)
+    return PlannedTest(
+        test=item.nodeid, checkpoint=spec.name, claims=claims, golden="golden" in names
+    )

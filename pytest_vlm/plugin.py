@@ -30,7 +30,7 @@ from pytest_vlm.fixtures import (  # noqa: F401  (fixtures are found by being he
 from pytest_vlm.gate_item import gate_reports
 from pytest_vlm.leak_protocol import run_and_judge
 from pytest_vlm.markers import MARKERS, read_marks
-from pytest_vlm.options import add_options
+from pytest_vlm.options import add_options, first_given
 from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
 from pytest_vlm.run import run_of
 
@@ -83,7 +83,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     marks, spec = read_marks(item), checkpoint_of(item)
     if marks.leak is None or spec is None:
         return None
-    return run_and_judge(item, nextitem, run_of(item.config), spec, marks.leak) or None
+    run_and_judge(item, nextitem, run_of(item.config), spec, marks.leak)
+    return True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -92,7 +93,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if not marks.memory or spec is None:
         return (yield)
     run = run_of(item.config)
-    limit = marks.peak if marks.peak is not None else run.settings.memory_budget
+    limit = first_given(marks.peak, run.settings.memory_budget)
     with run.session.memory_guard(spec, limit=limit, test=item.nodeid):
         return (yield)
 

@@ -22,7 +22,7 @@ def missing_requirement(
         requirement: ``relevance``, ``regions``, ``targets``, ``app`` or ``tag:NAME``.
         samples: gives the dataset.
         app: whether an app is configured.
-        try_relevance: makes a sample's map with the baseline: only its lack excuses a test.
+        try_relevance: makes a sample's map with the baseline; only its lack of any excuses a test.
 
     Raises:
         SettingsError: an unknown requirement.
@@ -41,12 +41,24 @@ def missing_requirement(
             pictured = [sample for sample in samples() if sample.frames]
             if not pictured:
                 return "no sample carries a picture"
-            try:
-                try_relevance(pictured[0])
-            except RelevanceUnavailable as error:
-                return f"the baseline has no relevance maps: {error}"
-            return ""
+            reasons = [_reason(try_relevance, sample) for sample in _spread(pictured)]
+            if not all(reasons):
+                return ""
+            return f"the baseline has no relevance maps: {reasons[0]}"
     raise SettingsError(
         f"vlm_requires({requirement!r}) is unknown; "
         "known are 'relevance', 'regions', 'targets', 'app' and 'tag:NAME'"
     )
+
+
+def _spread(samples: list[Sample]) -> list[Sample]:
+    """The first, the middle and the last: one awkward picture excuses nothing."""
+    return [samples[place] for place in sorted({0, len(samples) // 2, len(samples) - 1})]
+
+
+def _reason(try_relevance: Callable[[Sample], object], sample: Sample) -> str:
+    try:
+        try_relevance(sample)
+    except RelevanceUnavailable as error:
+        return str(error)
+    return ""

@@ -144,7 +144,7 @@ class Run:
         known = self._outcomes.get(report.nodeid)
         if report.failed or (known is None and (report.skipped or report.when == "call")):
             self._outcomes[report.nodeid] = TestOutcome(
-                test=report.nodeid, outcome=report.outcome, message=_last_line(report)
+                test=report.nodeid, outcome=report.outcome, message=_first_line(report)
             )
 
     def note_collected(self, report: pytest.CollectReport) -> None:
@@ -153,7 +153,7 @@ class Run:
             return
         from pytest_vlm.gate import TestOutcome
 
-        reason = _last_line(report)
+        reason = _first_line(report)
         if report.failed:
             message = f"it could not be collected ({reason})"
             self._outcomes[report.nodeid] = TestOutcome(
@@ -177,7 +177,8 @@ class Run:
         from pytest_vlm.gate import decide
         from pytest_vlm.report.model import dump_record
 
-        if len(self.checkpoints) < 2 or not (self._planned or self._config.option.vlm_checkpoint):
+        asked = self._planned or self._skipped_modules or self._config.option.vlm_checkpoint
+        if len(self.checkpoints) < 2 or not asked:
             return ()
         for record in self._pending:  # of the preflight, when no test came after it
             self._records.setdefault(dump_record(record), record)
@@ -204,13 +205,15 @@ class Run:
 
     def _selection(self, session: pytest.Session) -> list[str]:
         option = self._config.option
-        given = map(str, self._config.invocation_params.args)
+        here = self._config.invocation_params.dir
+        ignored = [path for path in option.ignore or () if (here / path).exists()]
+        ignored += option.ignore_glob or ()
         skipped = [f"{module} was skipped: {why}" for module, why in self._skipped_modules.items()]
         reasons = [
             (self._deselected > 0, f"{self._deselected} tests were deselected"),
             (bool(getattr(option, "lf", False)), "only the last failed tests were run (--lf)"),
             (any("::" in arg for arg in self._config.args), "single tests were named"),
-            (any(arg.startswith("--ignore") for arg in given), "paths were left out (--ignore)"),
+            (bool(ignored), f"paths were left out (--ignore {' '.join(map(str, ignored))})"),
             (bool(session.shouldfail or session.shouldstop), "the run was stopped early"),
             (self.settings.accept_goldens, "maps were accepted as goldens, not compared"),
             (
@@ -238,7 +241,7 @@ class Run:
         )
 
 
-def _last_line(report: pytest.TestReport | pytest.CollectReport) -> str:
+def _first_line(report: pytest.TestReport | pytest.CollectReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     if report.skipped and isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])

@@ -140,8 +140,14 @@ class Session:
 
         Raises:
             CheckpointError: a checkpoint that is missing, incomplete or none.
+            SettingsError: goldens of several candidates are to be accepted at once.
             SamplesError: a samples file that is not usable.
         """
+        if self.settings.accept_goldens and len(self.candidates) > 1:
+            raise SettingsError(
+                "--vlm-accept-goldens with several candidates would keep the last one's maps; "
+                "give the one whose maps are right"
+            )
         for spec in self.checkpoints:
             self.describe(spec)
         for candidate in self.candidates:
@@ -269,7 +275,10 @@ class Session:
         The checkpoint answers once before, so that what libraries keep for good is not counted.
         """
         self._pool.clear()
-        self.engine(spec).predict(list(self.samples[:1]), self.settings.generation)
+        engine = self.engine(spec)
+        if self.settings.samples is not None:
+            engine.predict(list(self.samples[:1]), self.settings.generation)
+        del engine
         return LeakCheck(meter_for(self._device(spec)), limit, release=self._pool.clear)
 
     def record_memory(self, spec: CheckpointSpec, use: MemoryUse, what: str) -> None:

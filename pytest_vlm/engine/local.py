@@ -234,11 +234,11 @@ class LocalEngine:
         maps = []
         for row, sizes in enumerate(batch.sizes):
             values = attention[row][visual[row]]
-            if not sizes or values.size % len(sizes):
+            own, grids = grids[: len(sizes)], grids[len(sizes) :]
+            if None in own and values.size % len(sizes):
                 raise RelevanceUnavailable(
                     f"{self.name}: {values.size} image tokens for {len(sizes)} pictures"
                 )
-            own, grids = grids[: len(sizes)], grids[len(sizes) :]
             maps.append(token_heatmap(values, sizes, own, processor))
         return maps
 

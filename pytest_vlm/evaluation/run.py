@@ -102,7 +102,8 @@ class EvaluationRun:
         """
         answered = list(zip(samples, self.predict(spec, samples), strict=True))
         keys = [(spec.name, sample.digest, prediction.answer) for sample, prediction in answered]
-        todo = [pair for key, pair in zip(keys, answered, strict=True) if key not in self._heatmaps]
+        known = {} if self._anew else self._heatmaps
+        todo = [pair for key, pair in zip(keys, answered, strict=True) if key not in known]
         size = self._generation.batch_size
         for start in range(0, len(todo), size):
             part = todo[start : start + size]
@@ -113,12 +114,11 @@ class EvaluationRun:
                 self._generation,
             )
             for (sample, prediction), heatmap in zip(part, maps, strict=True):
-                self._heatmaps[spec.name, sample.digest, prediction.answer] = heatmap
+                known[spec.name, sample.digest, prediction.answer] = heatmap
         if todo:
             self._progress(f"{spec.name}: maps", len(todo), len(todo))
         return [
-            replace(self._heatmaps[key], sample=sample)
-            for key, sample in zip(keys, samples, strict=True)
+            replace(known[key], sample=sample) for key, sample in zip(keys, samples, strict=True)
         ]
 
     def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:

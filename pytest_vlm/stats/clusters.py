@@ -80,7 +80,7 @@ def cluster_t(counts: PairedCounts, design: ClusterDesign) -> tuple[float, float
         return 0.0, 1.0
     if design.standard_error > ROUNDING:
         statistic = counts.estimate / design.standard_error
-        return statistic, float(student.cdf(statistic, design.clusters - 1))
+        return statistic, float(student.cdf(statistic, design.degrees_of_freedom))
     losing = int(np.sum(counts.cluster_sums < 0))
     if counts.estimate == 0:
         return 0.0, 1.0

@@ -56,7 +56,7 @@ def compare(
         confidence_level: of the interval; by default 1 - 2·alpha, which agrees with the verdict.
         clusters: n names; pairs of one name are not independent.
         floor: the baseline's rate must lie above it, otherwise nothing can be shown.
-        ceiling: the baseline's rate must lie below it, otherwise nothing can be shown.
+        ceiling: the baseline's rate must lie below it, otherwise likewise.
 
     Raises:
         StatisticsError: arrays or numbers that make no sense.
@@ -199,6 +199,7 @@ def _needed(test: PairedTest, claim: Claim, bound: float, alpha: float) -> int |
         pairs = pairs_to_detect(effect=bound, discordant=rate, alpha=alpha, power=POWER)
         return math.ceil(test.deff * pairs)
     rate = (test.counts.b + test.counts.c) / test.counts.n
+    power = (1 + POWER) / 2 if claim == "equivalent" else POWER  # each of the two tests
     return math.ceil(
-        test.deff * n_required(margin=bound, discordant=rate, alpha=alpha, power=POWER)
+        test.deff * n_required(margin=bound, discordant=rate, alpha=alpha, power=power)
     )

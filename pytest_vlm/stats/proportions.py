@@ -96,16 +96,25 @@ class PairedTest:
         return max(seen, 1 - math.pow(alpha, self.deff / self.counts.n))
 
     def too_few(self) -> str:
+        """Why these clusters say too little: one large one among many small counts as few."""
+        if self.degrees_of_freedom is None or self._equal_clusters >= TOO_FEW:
+            return ""
         clusters = int(self.counts.cluster_sizes.size)
-        if self.degrees_of_freedom is not None and clusters < TOO_FEW:
-            return (
-                f"{self.counts.n} pairs in only {clusters} clusters; "
-                f"at least {TOO_FEW} different images are needed"
-            )
-        return ""
+        worth = "" if self._equal_clusters > clusters - 1 else f", worth {self._equal_clusters:.0f}"
+        return (
+            f"{self.counts.n} pairs in only {clusters} clusters{worth}; "
+            f"at least {TOO_FEW} different images are needed"
+        )
 
     def warnings(self) -> tuple[str, ...]:
-        clusters = int(self.counts.cluster_sizes.size)
-        if self.degrees_of_freedom is not None and TOO_FEW <= clusters < FEW:
-            return (f"only {clusters} clusters: error rates are approximate below {FEW}",)
-        return ()
+        """What clusters a reader must know of."""
+        if self.degrees_of_freedom is None or self._equal_clusters >= FEW:
+            return ()
+        clusters = f"{self._equal_clusters:.0f}"
+        return (f"only {clusters} clusters: error rates are approximate below {FEW}",)
+
+    @property
+    def _equal_clusters(self) -> float:
+        """How many clusters of equal size would say as much."""
+        sizes = self.counts.cluster_sizes
+        return float(sizes.sum() ** 2 / (sizes @ sizes))

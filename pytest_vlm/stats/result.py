@@ -24,7 +24,7 @@ class ComparisonResult:
         p_value: of the claim's null hypothesis; small means the claim is shown. For
             ``no_regression`` that of "not worse"; small means a regression is shown.
         alternative: what a small p value speaks for.
-        method: the test, by name, and the reason it was taken.
+        method: the test, by name, with the design effect of clusters.
         baseline_rate: share of the baseline's answers that are right.
         candidate_rate: share of the candidate's.
         n: pairs.

@@ -81,7 +81,7 @@ def test_too_few_samples_are_refused_before_a_model_is_loaded(project, suite):
     no_such_script = f"B={project.path / 'A.json'}"
     result = project.gate(project.checkpoint("A", accuracy=0.9), no_such_script)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*20 samples can never show a margin of 5 points, at least 59*"])
+    result.stdout.fnmatch_lines(["*20 samples could not show a margin of 5 points*at least 59*"])
     assert not [r for r in project.report()["records"] if r["kind"] == "SpeedRecord"]
 
 
@@ -465,3 +465,44 @@ def test_a_margin_that_makes_no_sense_is_refused_before_a_model_is_loaded(
     result = project.gate(project.checkpoint("A"), f"B={project.path / 'none.json'}")
     assert result.ret == 1
     result.stdout.fnmatch_lines([message])
+
+
+def test_data_that_shows_nothing_is_red_even_where_inconclusive_only_warns(project, suite):
+    suite()
+    project.samples(300)
+    result = project.gate(
+        project.checkpoint("A", accuracy=1.0),
+        project.checkpoint("B", accuracy=0.0),
+        options=("--vlm-inconclusive=warn",),
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*the baseline gets everything right*"])
+
+
+def test_a_golden_that_is_never_checked_holds(project, suite):
+    suite(ANSWERS + "\ndef test_map(golden): golden('x')\n")
+    project.samples()
+    same = {"accuracy": 0.9}
+    result = project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*test_map?B? checked no golden*"])
+
+
+def test_accepting_goldens_of_two_candidates_at_once_is_refused(project, suite):
+    suite()
+    project.samples()
+    result = project.gate(
+        *(project.checkpoint(name) for name in "ABC"), options=("--vlm-accept-goldens",)
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--vlm-accept-goldens with several candidates*"])
+
+
+def test_ignoring_a_path_by_environment_is_partial_too(project, suite, monkeypatch):
+    suite()
+    project.pytester.makepyfile(test_other="def test_more(compare): ...\n")
+    project.samples()
+    same = {"accuracy": 0.9}
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--ignore=test_other.py")
+    project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert project.verdicts() == {"B": "PARTIAL"}

@@ -118,3 +118,49 @@ def test_a_leak_that_cannot_be_measured_breaks_its_limit(project, suite):
     result = project.gate(project.checkpoint("A") + "?device=xpu")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*limited to 16.0 MiB, not measured*"])
+
+
+def test_a_leak_is_watched_without_a_samples_file_too(project, suite):
+    suite(
+        """
+        import numpy as np
+        import pytest
+
+        kept = []
+
+        @pytest.mark.vlm_memory(leak="16 MiB")
+        def test_keeps(checkpoint):
+            kept.append(np.ones(64 * 2**17))
+        """
+    )
+    result = project.pytester.runpytest(
+        "--vlm-engine=fake", f"--checkpoint={project.checkpoint('A')}"
+    )
+    result.assert_outcomes(passed=1, errors=1)
+
+
+def test_maps_are_measured_anew_too(project, suite):
+    suite(
+        """
+        from pytest_vlm.engine.fake import FakeEngine
+
+        asked = []
+
+        def test_again(relevance, samples, memory_guard, monkeypatch):
+            original = FakeEngine.relevance
+
+            def count(self, *arguments):
+                asked.append(1)
+                return original(self, *arguments)
+
+            monkeypatch.setattr(FakeEngine, "relevance", count)
+            relevance(samples[0])
+            relevance(samples[0])
+            assert len(asked) == 1
+            with memory_guard():
+                relevance(samples[0])
+            assert len(asked) == 2
+        """
+    )
+    project.samples(3)
+    project.gate(project.checkpoint("A")).assert_outcomes(passed=1)

@@ -147,3 +147,11 @@ def test_correlated_pairs_at_the_margin_pass_as_rarely_as_promised_only_with_the
         passes["naive"] += compare(**sides).verdict == "pass"
     assert passes["clustered"] / replicates <= 0.07
     assert passes["naive"] / replicates > 0.09
+
+
+def test_one_large_cluster_among_many_small_ones_proves_nothing(paired):
+    sides = paired(b=3, c=60, both=200, neither=37)
+    names = [0] * 261 + list(range(1, 40))
+    result = compare(**sides, claim="better", clusters=names)
+    assert result.verdict == "inconclusive"
+    assert "300 pairs in only 40 clusters, worth 1;" in result.reason
