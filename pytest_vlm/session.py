@@ -32,17 +32,16 @@ from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.store import GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.memory.guard import LeakCheck, MemoryGuard, MemoryUse
+from pytest_vlm.measuring import Measuring
+from pytest_vlm.memory.guard import LeakCheck, MemoryUse
 from pytest_vlm.memory.meters import meter_for
-from pytest_vlm.protocols import Engine, Loader, Progress
+from pytest_vlm.protocols import Engine, Loader, Meter, Progress
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import (
     ANSWERING,
     CheckpointSummary,
     EventRecord,
-    MemoryRecord,
     Record,
-    SpeedRecord,
 )
 from pytest_vlm.requirements import missing_requirement
 from pytest_vlm.scores.score import Score
@@ -87,15 +86,15 @@ class Session:
             find_loader(settings.engine, {"local": self._load_local, **(loaders or {})}),
             settings.max_loaded,
         )
+        self._measuring = Measuring(pool=self._pool, find_meter=self._meter, record=self.record)
         self._run = EvaluationRun(
             pool=self._pool,
             generation=settings.generation,
             dataset=lambda: self.samples if settings.samples is not None else None,
-            evaluated=self._record_evaluation,
-            measure=lambda spec: self._guard(spec, None, ANSWERING),
+            evaluated=self._measuring.answers,
+            measure=lambda spec: self._measuring.guard(spec, None, ANSWERING),
             progress=progress,
         )
-        self._events: set[tuple[str, str]] = set()
         self._numbers = count(1)
         self._app: AppServer | None = None
 
@@ -259,7 +258,7 @@ class Session:
         Raises:
             MemoryLimitExceeded: it took more than the limit, or could not be measured.
         """
-        guard = self._guard(spec, limit, test)
+        guard = self._measuring.guard(spec, limit, test)
         self._pool.clear()
         gc.collect()
         self._run.measure_anew(True)
@@ -279,21 +278,11 @@ class Session:
         if self.settings.samples is not None:
             engine.predict(list(self.samples[:1]), self.settings.generation)
         del engine
-        return LeakCheck(meter_for(self._device(spec)), limit, release=self._pool.clear)
+        return self._measuring.leak_check(spec, limit)
 
     def record_memory(self, spec: CheckpointSpec, use: MemoryUse, what: str) -> None:
-        """Record what a block or a test took or kept."""
-        self.record(
-            MemoryRecord(
-                test=what,
-                checkpoint=spec.name,
-                measure=use.measure,
-                device=use.device,
-                bytes=use.bytes,
-                limit=use.limit,
-                within=use.within,
-            )
-        )
+        """Record what a test took or kept."""
+        self._measuring.memory(spec, use, what)
 
     def app(self, spec: CheckpointSpec) -> AppClient:
         """A client of the app, answering with one checkpoint; the app starts at the first call.
@@ -310,32 +299,15 @@ class Session:
 
         return LocalEngine(spec, self._catalog.folder(spec).path)
 
-    def _guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
+    def _meter(self, spec: CheckpointSpec) -> Meter | None:
         if self.settings.engine == "local":
             from pytest_vlm.engine.loading import import_architecture
 
             import_architecture(self._catalog.folder(spec).path)
-        meter = meter_for(self._device(spec))
-        return MemoryGuard(meter, limit, lambda use: self.record_memory(spec, use, what))
+        return meter_for(self._device(spec))
 
     def _side(self, spec: CheckpointSpec, score: Score) -> Side:
         return Side(name=spec.name, evaluate=lambda chosen: self.evaluate(spec, chosen, score))
-
-    def _record_evaluation(self, spec: CheckpointSpec, fresh: Sequence[Prediction]) -> None:
-        batches = {id(p.measurement): p.measurement for p in fresh if p.measurement is not None}
-        self.record(
-            SpeedRecord(
-                checkpoint=spec.name,
-                samples=len(fresh),
-                seconds=sum(batch.seconds for batch in batches.values()),
-                new_tokens=sum(batch.tokens for batch in batches.values()),
-                visual_tokens=sum(prediction.visual_tokens for prediction in fresh),
-            )
-        )
-        for event in sorted({event for prediction in fresh for event in prediction.events}):
-            if (spec.name, event) not in self._events:
-                self._events.add((spec.name, event))
-                self.record(EventRecord(checkpoint=spec.name, event=event))
 
     def _provenance(self, spec: CheckpointSpec, heatmap: Heatmap) -> Provenance:
         assert heatmap.sample is not None
