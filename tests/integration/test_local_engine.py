@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image as PillowImage
+from safetensors.torch import load_file, save_file
 from tiny_llava import save_tiny_llava
 
 from pytest_vlm.engine.local import _Question
-from pytest_vlm.errors import CheckpointError
+from pytest_vlm.errors import CheckpointError, RelevanceUnavailable
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text
 from pytest_vlm.scores import exact_match, pointing_game
 from pytest_vlm.session import Session
@@ -180,8 +182,6 @@ def test_without_a_chat_template_the_prompt_is_plain_and_says_so(tmp_path):
 
 
 def test_weights_that_do_not_belong_to_the_configuration_are_refused(tmp_path):
-    from safetensors.torch import load_file, save_file
-
     folder = save_tiny_llava(tmp_path / "renamed")
     weights = load_file(folder / "model.safetensors")
     save_file(
@@ -207,3 +207,47 @@ def test_the_gpu_answers_as_the_cpu(digits, tmp_path):
         on_gpu = [p.answer for p in session.predict(session.baseline, session.samples)]
     on_cpu = [p.answer for p in digits.predict(digits.checkpoints[1], digits.samples)]
     assert on_gpu == on_cpu
+
+
+def change_weights(folder: Path, change) -> Path:
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_attention_that_is_not_finite_is_no_map(tmp_path):
+    folder = change_weights(
+        save_tiny_llava(tmp_path / "nan"),
+        lambda w: w[next(n for n in w if "q_proj" in n and "language" in n)].fill_(torch.nan),
+    )
+    sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
+    with (
+        Session(Settings(checkpoints=(f"nan={folder}",)), folder=tmp_path) as session,
+        pytest.raises(RelevanceUnavailable, match="not finite"),
+    ):
+        session.relevance(session.baseline, [sample])
+
+
+def test_weights_that_are_not_used_are_an_event(tmp_path):
+    folder = change_weights(
+        save_tiny_llava(tmp_path / "more"), lambda w: w.update({"lora_A.weight": torch.ones(2)})
+    )
+    sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
+    with Session(Settings(checkpoints=(f"more={folder}",)), folder=tmp_path) as session:
+        (prediction,) = session.predict(session.baseline, [sample])
+    assert "1 tensors of the weights are not used, such as lora_A.weight" in prediction.events
+
+
+def test_a_shape_that_does_not_fit_is_named(tmp_path):
+    folder = save_tiny_llava(tmp_path / "shape")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["vocab_size"] += 1
+    (folder / "config.json").write_text(json.dumps(config))
+    with (
+        Session(Settings(checkpoints=(f"shape={folder}",)), folder=tmp_path) as session,
+        pytest.raises(
+            CheckpointError, match=r"weights of another shape for 2 tensors, such as lm_head"
+        ),
+    ):
+        session.engine(session.baseline)

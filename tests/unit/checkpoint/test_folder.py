@@ -172,12 +172,14 @@ def test_every_file_counts_for_the_fingerprint(folder, copy, name):
 
 def test_other_weights_are_comparable(folder, copy):
     safetensors.save_file({"w": WEIGHTS["w"] + 1}, copy / "model.safetensors")
+    assert inspect_folder(copy).fingerprint != inspect_folder(folder).fingerprint
     compare(folder, copy)
 
 
 def test_another_library_version_is_comparable(folder, copy):
     edit(copy / "preprocessor_config.json", transformers_version="5.24", processor_class="X")
     edit(copy / "config.json", torch_dtype="bfloat16")
+    assert inspect_folder(copy).processor == inspect_folder(folder).processor
     compare(folder, copy)
 
 
@@ -211,4 +213,11 @@ def test_one_template_is_one_template_wherever_it_is_kept(folder, copy):
     (folder / "chat_template.jinja").write_text("{{ messages }}\n")
     (copy / "chat_template.jinja").unlink()
     edit(copy / "tokenizer_config.json", chat_template="{{ messages }}\n")
+    assert inspect_folder(copy).chat_template == inspect_folder(folder).chat_template
     compare(folder, copy)
+
+
+def test_an_adapter_that_is_not_merged_is_refused(folder):
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="merge it into its base first"):
+        inspect_folder(folder)

@@ -235,3 +235,14 @@ def test_regions_select(read):
 def test_ids_are_unique(dataset):
     with pytest.raises(SamplesError, match="two samples have the id 'a'"):
         Dataset([*dataset, dataset[0]])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(folder):
+    path = folder / "marked.jsonl"
+    path.write_text(json.dumps(GOOD), encoding="utf-8-sig")
+    assert len(read_samples(path)) == 1
+
+
+def test_zero_is_a_cluster(read):
+    rows = [GOOD | {"id": "1", "cluster": 0}, GOOD | {"id": "2", "image": "b.png", "cluster": 0}]
+    assert {sample.cluster for sample in read(*rows)} == {"0"}

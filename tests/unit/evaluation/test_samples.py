@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from pytest_vlm.errors import SamplesError
 from pytest_vlm.evaluation.samples import Image, Message, Region, Sample, Text, Video
@@ -111,3 +115,11 @@ def test_a_truncated_picture_is_refused_when_checked(picture, form):
 def test_a_picture_that_is_gone_is_named(tmp_path):
     with pytest.raises(SamplesError, match=r"cannot read the image .*gone\.png: No such file"):
         Image(source=tmp_path / "gone.png").open()
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped():
+    grey = np.linspace(0, 65535, 256).reshape(16, 16).astype(np.uint16)
+    buffer = io.BytesIO()
+    PillowImage.fromarray(grey).save(buffer, "PNG")
+    seen = np.asarray(Image(source=buffer.getvalue()).open())[..., 0]
+    assert np.abs(seen - grey / 257.0).max() <= 1
