@@ -108,7 +108,7 @@ class Microscope:
         for spec in self._specs.values():
             engine = self._session.engine(spec)
             try:
-                engine.predict([blank], shortest)
+                next(engine.predict([[blank]], shortest))
             except Exception as error:
                 raise EngineError(
                     f"{spec.name} ({spec.source}) was loaded but cannot answer: {error}"
@@ -154,7 +154,7 @@ class Microscope:
         uses: list[MemoryUse] = []
         with MemoryGuard(meter_for(engine.device), None, uses.append):
             start = time.perf_counter()
-            prediction = engine.predict([sample], self._session.settings.generation)[0]
+            [prediction] = next(engine.predict([[sample]], self._session.settings.generation))
             seconds = time.perf_counter() - start
         heatmap, no_relevance = self._relevance(engine, sample, prediction)
         return _Trial(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,23 @@ def _positive(value: Any) -> int:
     if number < 1:
         raise SettingsError(f"{value!r} is not a number above 0")
     return number
+
+
+def _seed(value: Any) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise SettingsError(f"{value!r} is not a whole number") from None
+
+
+def _temperature(value: Any) -> float:
+    try:
+        temperature = float(value)
+    except ValueError:
+        temperature = -1.0
+    if not 0 <= temperature < math.inf:
+        raise SettingsError(f"{value!r} is not a temperature; 0 is greedy, 0.7 is usual")
+    return temperature
 
 
 def _error_rate(value: Any) -> float:
@@ -106,7 +124,43 @@ OPTIONS = (
         "longest answer; one that reaches it counts as truncated; default 64",
         _positive,
     ),
+    Option(
+        "generation.stop",
+        "stop",
+        "TEXT",
+        "a text that ends an answer and is no part of it; repeat it for several",
+        repeated=True,
+    ),
+    Option(
+        "generation.temperature",
+        "temperature",
+        "T",
+        "draw answers at this temperature; default 0: greedy",
+        _temperature,
+    ),
+    Option(
+        "generation.completions",
+        "completions",
+        "N",
+        "answers drawn for each sample, averaged by every score; default 1",
+        _positive,
+    ),
+    Option("generation.seed", "seed", "N", "of the draws, the same for every checkpoint", _seed),
+    Option(
+        "generation.max_pixels",
+        "max-pixels",
+        "N",
+        "make larger pictures smaller; default: as the checkpoint's image processor does",
+        _positive,
+    ),
     Option("generation.batch_size", "batch-size", "N", "samples a batch; default 16", _positive),
+    Option(
+        "generation.batch_tokens",
+        "batch-tokens",
+        "N",
+        "a batch ends before it has more tokens, padding included; default 65536",
+        _positive,
+    ),
     Option("generation.system_prompt", "system-prompt", "TEXT", "put before every conversation"),
     Option("load.dtype", "dtype", "NAME", "auto (default), float32, bfloat16 or float16"),
     Option("load.device", "device", "NAME", "auto (default), cpu, cuda, cuda:1, ..."),
@@ -181,11 +235,14 @@ def read_settings(config: pytest.Config) -> Settings:
         if value is not None:
             group, _, name = option.field.rpartition(".")
             groups[group][name] = value
-    return Settings(
-        **groups[""],
-        generation=GenerationSettings(**groups["generation"]),
-        load=LoadSettings(**groups["load"]),
-    )
+    try:
+        return Settings(
+            **groups[""],
+            generation=GenerationSettings(**groups["generation"]),
+            load=LoadSettings(**groups["load"]),
+        )
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def first_given(*values: T | None) -> T | None:

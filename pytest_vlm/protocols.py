@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -23,8 +23,13 @@ class Engine(Protocol):
     def no_relevance(self) -> str:
         """Why it gives no relevance maps; empty where it does."""
 
-    def predict(self, samples: Sequence[Sample], settings: GenerationSettings) -> list[Prediction]:
-        """Answer one batch, in order; a sample it cannot answer gets a completion of ``error``."""
+    def predict(
+        self, batches: Iterable[Sequence[Sample]], settings: GenerationSettings
+    ) -> Iterator[list[Prediction]]:
+        """Answer batch by batch, in order; it may look ahead, but not mix them.
+
+        A sample that it cannot answer gets a completion of ``error``.
+        """
 
     def relevance(
         self,

@@ -276,7 +276,7 @@ class Session:
         self._pool.clear()
         engine = self.engine(spec)
         if self.settings.samples is not None:
-            engine.predict(list(self.samples[:1]), self.settings.generation)
+            next(engine.predict([self.samples[:1]], self.settings.generation))
         del engine
         return self._measuring.leak_check(spec, limit)
 

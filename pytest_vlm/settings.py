@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pytest_vlm.errors import SettingsError
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationSettings:
@@ -13,13 +15,34 @@ class GenerationSettings:
 
     Attributes:
         max_new_tokens: answers that reach it without ending count as truncated.
+        stop: texts that end an answer; they are not part of it.
+        temperature: 0 decodes greedily; above it, answers are drawn with the checkpoint's own top-k
+            and top-p, and a sample's draws do not depend on its batch.
+        completions: answers drawn for each sample; needs a temperature.
+        seed: of the draws; both sides of a comparison share them.
         system_prompt: put before the messages of each sample that has no system message.
+        max_pixels: larger pictures are made smaller; None leaves them to the image processor.
         batch_size: samples a batch. Part of the settings because batching changes numerics.
+        batch_tokens: a batch ends before its rows, padded, have more tokens (estimated: four bytes
+            of text, or 28x28 pixels, a token).
     """
 
     max_new_tokens: int = 64
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+    completions: int = 1
+    seed: int = 0
     system_prompt: str | None = None
+    max_pixels: int | None = None
     batch_size: int = 16
+    batch_tokens: int = 65536
+
+    def __post_init__(self) -> None:
+        if self.completions > 1 and self.temperature == 0:
+            raise SettingsError(
+                f"{self.completions} completions of a greedy answer are all the same; "
+                "add --vlm-temperature 0.7"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

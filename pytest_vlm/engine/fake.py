@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -69,8 +69,14 @@ class FakeEngine:
         """Why there are no maps; empty where there are."""
         return "its script looks nowhere" if self.script.looks == "nowhere" else ""
 
-    def predict(self, samples: Sequence[Sample], settings: GenerationSettings) -> list[Prediction]:
+    def predict(
+        self, batches: Iterable[Sequence[Sample]], settings: GenerationSettings
+    ) -> Iterator[list[Prediction]]:
         """Answer as the script says."""
+        for batch in batches:
+            yield self._answer_batch(batch)
+
+    def _answer_batch(self, samples: Sequence[Sample]) -> list[Prediction]:
         measurement = Measurement(seconds=0.001, samples=len(samples), tokens=2 * len(samples))
         return [
             Prediction(

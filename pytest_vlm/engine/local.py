@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy, deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL.Image import Image as PILImage
+from transformers import StoppingCriteriaList
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.attention import capture_rows, decoder_attention
 from pytest_vlm.engine.cells import picture_grids, token_heatmap
+from pytest_vlm.engine.decoding import Question, decode_ahead
 from pytest_vlm.engine.loading import choose_device, load_model
 from pytest_vlm.engine.prompting import EncodedBatch, Prompting
+from pytest_vlm.engine.sampling import draw_keys, draw_processors
+from pytest_vlm.engine.stopping import StopTexts
+from pytest_vlm.engine.vision import encode_pictures
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
 from pytest_vlm.evaluation.samples import Sample
@@ -28,7 +32,7 @@ LAYERS = 2
 
 
 class LocalEngine:
-    """One checkpoint, loaded: greedy batched generation and attention maps.
+    """One checkpoint, loaded: batched generation and attention maps.
 
     Args:
         spec: for names in messages.
@@ -55,43 +59,81 @@ class LocalEngine:
             return "its configuration names no image token"
         return "" if self._layers else "its decoder does not use transformers' attention interface"
 
-    def predict(self, samples: Sequence[Sample], settings: GenerationSettings) -> list[Prediction]:
-        """Answer one batch greedily; a sample that cannot be asked gets an ``error``, and why."""
-        questions = [_Question.open(sample) for sample in samples]
+    def predict(
+        self, batches: Iterable[Sequence[Sample]], settings: GenerationSettings
+    ) -> Iterator[list[Prediction]]:
+        """Answer batch by batch; a sample that cannot be asked gets an ``error``, and why."""
+        for questions in decode_ahead(batches, settings.max_pixels):
+            yield self._answer(questions, settings)
+
+    def _answer(self, questions: list[Question], settings: GenerationSettings) -> list[Prediction]:
+        start = time.perf_counter()
         try:
             batch = self._encode([q for q in questions if not q.problem], settings)
         except ValueError:
             questions = [self._try_alone(question, settings) for question in questions]
             batch = self._encode([q for q in questions if not q.problem], settings)
+        if batch is None:
+            return [question.refused() for question in questions]
         asked = [question.sample for question in questions if not question.problem]
-        answers = iter(self._generate(asked, batch, settings) if batch is not None else ())
-        return [q.refused() if q.problem else next(answers) for q in questions]
-
-    @torch.inference_mode()
-    def _generate(
-        self, samples: Sequence[Sample], batch: EncodedBatch, settings: GenerationSettings
-    ) -> list[Prediction]:
-        start = time.perf_counter()
-        tokens = self._model.generate(**batch.inputs, generation_config=self._greedy(settings))
-        rows = tokens[:, batch.inputs["input_ids"].shape[1] :].tolist()
-        seconds = time.perf_counter() - start
-        completions = [self._completion(row) for row in rows]
+        drawn = self._generate([sample.digest for sample in asked], batch, settings)
         measurement = Measurement(
-            seconds=seconds,
-            samples=len(samples),
-            tokens=sum(completion.tokens for completion in completions),
+            seconds=time.perf_counter() - start,
+            samples=len(asked),
+            tokens=sum(one.tokens for completions in drawn for one in completions),
         )
-        visual = self._visual(batch).sum(1).tolist()
-        return [
+        answers = (
             Prediction(
                 sample_id=sample.id,
-                completions=(completion,),
+                completions=completions,
                 visual_tokens=int(count),
                 measurement=measurement,
                 events=self._events,
             )
-            for sample, completion, count in zip(samples, completions, visual, strict=True)
-        ]
+            for sample, completions, count in zip(
+                asked, drawn, self._visual(batch).sum(1).tolist(), strict=True
+            )
+        )
+        return [q.refused() if q.problem else next(answers) for q in questions]
+
+    @torch.inference_mode()
+    def _generate(
+        self, digests: Sequence[str], batch: EncodedBatch, settings: GenerationSettings
+    ) -> list[tuple[Completion, ...]]:
+        inputs: dict[str, Any] = dict(batch.inputs)
+        features = None
+        if settings.completions > 1 or len(set(batch.order)) < len(batch.order):
+            features = encode_pictures(self._model, batch.inputs, batch.order)
+        if features is not None:
+            del inputs["pixel_values"]
+        rounds = []
+        for number in range(settings.completions):
+            if features is not None:
+                inputs["mm_encoder_outputs"] = {"image": copy(features)}
+            rounds.append(self._draw(inputs, digests, number, settings))
+        return list(zip(*rounds, strict=True))
+
+    def _draw(
+        self,
+        inputs: dict[str, Any],
+        digests: Sequence[str],
+        number: int,
+        settings: GenerationSettings,
+    ) -> list[Completion]:
+        """One completion of every row."""
+        prompt = inputs["input_ids"].shape[1]
+        options: dict[str, Any] = {}
+        if settings.temperature:
+            keys = torch.tensor(draw_keys(settings.seed, digests, number), device=self.device)
+            options["logits_processor"] = draw_processors(
+                self._model.generation_config, settings.temperature, keys, prompt
+            )
+        if settings.stop:
+            stop = StopTexts(self._prompting.tokenizer, settings.stop, prompt)
+            options["stopping_criteria"] = StoppingCriteriaList([stop])
+        config = self._generation_config(settings)
+        tokens = self._model.generate(**inputs, **options, generation_config=config)
+        return [self._completion(row, settings, number) for row in tokens[:, prompt:].tolist()]
 
     @torch.inference_mode()
     def relevance(
@@ -114,7 +156,11 @@ class LocalEngine:
             raise SamplesError(f"{without[0]} has no picture to look at")
         if self.no_relevance:
             raise RelevanceUnavailable(f"{self.name} gives no relevance map: {self.no_relevance}")
-        batch = self._encode([_Question.open(sample) for sample in samples], settings)
+        questions = next(decode_ahead([samples], settings.max_pixels))
+        refused = [question.problem for question in questions if question.problem]
+        if refused:
+            raise SamplesError(refused[0])
+        batch = self._encode(questions, settings)
         if batch is None:
             return []
         prompt = batch.inputs["input_ids"].shape[1]
@@ -148,22 +194,18 @@ class LocalEngine:
         return token if token is not None else getattr(config, "image_token_index", None)
 
     def _encode(
-        self, questions: Sequence[_Question], settings: GenerationSettings
+        self, questions: Sequence[Question], settings: GenerationSettings
     ) -> EncodedBatch | None:
         if not questions:
             return None
-        batch = self._prompting.encode(
-            [question.sample for question in questions],
-            [question.pictures for question in questions],
-            settings,
-        )
+        batch = self._prompting.encode(questions, settings)
         inputs = {
             name: value.to(self.device, self._model.dtype if value.is_floating_point() else None)
             for name, value in batch.inputs.items()
         }
-        return EncodedBatch(inputs=inputs, sizes=batch.sizes)
+        return replace(batch, inputs=inputs)
 
-    def _try_alone(self, question: _Question, settings: GenerationSettings) -> _Question:
+    def _try_alone(self, question: Question, settings: GenerationSettings) -> Question:
         """One picture that the processor refuses must not take its whole batch along."""
         if question.problem:
             return question
@@ -173,7 +215,7 @@ class LocalEngine:
             return replace(question, problem=str(error))
         return question
 
-    def _greedy(self, settings: GenerationSettings) -> Any:
+    def _generation_config(self, settings: GenerationSettings) -> Any:
         config = deepcopy(self._model.generation_config)
         config.update(
             do_sample=False,
@@ -195,11 +237,21 @@ class LocalEngine:
             declared = self._prompting.tokenizer.eos_token_id
         return set(declared) if isinstance(declared, list) else {declared} - {None}
 
-    def _completion(self, row: list[int]) -> Completion:
+    def _completion(self, row: list[int], settings: GenerationSettings, number: int) -> Completion:
         ends = [place for place, token in enumerate(row) if token in self._end_tokens]
         tokens = row[: ends[0] + 1] if ends else row
         raw = self._prompting.tokenizer.decode(tokens, skip_special_tokens=True)
-        return Completion.parse(raw, finish_reason="stop" if ends else "length", tokens=len(tokens))
+        stops = [place for place in map(raw.find, settings.stop) if place >= 0]
+        if stops:
+            raw = raw[: min(stops)]
+            while tokens and tokens[-1] == self._prompting.tokenizer.pad_token_id:
+                tokens.pop()
+        return Completion.parse(
+            raw,
+            finish_reason="stop" if ends or stops else "length",
+            tokens=len(tokens),
+            seed=number,
+        )
 
     def _answer_tokens(self, prediction: Prediction) -> list[int]:
         text = prediction.answer or prediction.completions[0].raw
@@ -241,25 +293,3 @@ class LocalEngine:
                 )
             maps.append(token_heatmap(values, sizes, own, processor))
         return maps
-
-
-@dataclass(frozen=True)
-class _Question:
-    """A sample with its decoded pictures, or the reason why it cannot be asked."""
-
-    sample: Sample
-    pictures: list[PILImage]
-    problem: str = ""
-
-    @classmethod
-    def open(cls, sample: Sample) -> _Question:
-        try:
-            return cls(sample, [frame.open() for frame in sample.frames])
-        except SamplesError as error:
-            return cls(sample, [], str(error))
-
-    def refused(self) -> Prediction:
-        completion = Completion(raw="", reasoning="", answer="", finish_reason="error", tokens=0)
-        return Prediction(
-            sample_id=self.sample.id, completions=(completion,), events=(self.problem,)
-        )

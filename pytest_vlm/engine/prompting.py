@@ -11,6 +11,7 @@ import torch
 from PIL.Image import Image as PILImage
 from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
+from pytest_vlm.engine.decoding import Question
 from pytest_vlm.errors import EngineError
 from pytest_vlm.evaluation.samples import Message, Sample, Text, Video
 from pytest_vlm.settings import GenerationSettings
@@ -27,10 +28,12 @@ class EncodedBatch:
         inputs: name to tensor, as the model's forward takes them; ``input_ids`` is (batch, length),
             padded on the left.
         sizes: for each sample the original (width, height) of each picture.
+        order: for every place that shows a picture, which of the batch's distinct ones it is.
     """
 
     inputs: dict[str, torch.Tensor]
     sizes: tuple[tuple[tuple[int, int], ...], ...]
+    order: tuple[int, ...]
 
 
 class Prompting:
@@ -73,12 +76,15 @@ class Prompting:
 
     def encode(
         self,
-        samples: Sequence[Sample],
-        pictures: list[list[PILImage]],
+        questions: Sequence[Question],
         settings: GenerationSettings,
     ) -> EncodedBatch:
-        """Render and tokenize a batch; `pictures` are the samples' frames, decoded."""
-        prompts = [self.render(sample, settings) for sample in samples]
+        """Render and tokenize a batch of questions that can be asked."""
+        prompts = [self.render(question.sample, settings) for question in questions]
+        shown = [picture for question in questions for picture in question.pictures]
+        distinct = {id(picture): picture for picture in shown}
+        place = {key: number for number, key in enumerate(distinct)}
+        pictures = [[picture.pixels for picture in question.pictures] for question in questions]
         bos = self.tokenizer.bos_token
         special = not (bos and all(prompt.startswith(bos) for prompt in prompts))
         encode = self._encode_assembled if self.processor is None else self._encode_stock
@@ -89,7 +95,8 @@ class Prompting:
                 for name, value in inputs.items()
                 if torch.is_tensor(value) and name != "labels"
             },
-            sizes=tuple(tuple(picture.size for picture in row) for row in pictures),
+            sizes=tuple(tuple(p.size for p in question.pictures) for question in questions),
+            order=tuple(place[id(picture)] for picture in shown),
         )
 
     def render(self, sample: Sample, settings: GenerationSettings) -> str:
@@ -131,15 +138,9 @@ class Prompting:
     def _encode_assembled(
         self, prompts: list[str], pictures: list[list[PILImage]], special: bool
     ) -> dict[str, Any]:
-        flat = [picture for row in pictures for picture in row]
         features: dict[str, Any] = {}
-        if flat:
-            features = dict(self.image_processor(images=flat, return_tensors="pt"))
-            if "image_grid_thw" not in features:
-                raise EngineError(
-                    f"{type(self.image_processor).__name__} cannot be used without its processor, "
-                    f"which could not be built ({self._why_assembled})"
-                )
+        if any(pictures):
+            features = self._pixels([picture for row in pictures for picture in row])
             merged = self.image_processor.merge_size**2
             counts = iter((features["image_grid_thw"].prod(-1) // merged).tolist())
             prompts = [_expand(prompt, self._image_token, counts) for prompt in prompts]
@@ -152,6 +153,24 @@ class Prompting:
             "attention_mask": tokens["attention_mask"],
             "mm_token_type_ids": (tokens["input_ids"] == image_id).long(),
             **features,
+        }
+
+    def _pixels(self, shown: list[PILImage]) -> dict[str, torch.Tensor]:
+        """What the vision tower takes; a picture that is shown twice is processed once."""
+        distinct = {id(picture): picture for picture in shown}
+        place = {key: number for number, key in enumerate(distinct)}
+        features = self.image_processor(images=list(distinct.values()), return_tensors="pt")
+        if "image_grid_thw" not in features:
+            raise EngineError(
+                f"{type(self.image_processor).__name__} cannot be used without its processor, "
+                f"which could not be built ({self._why_assembled})"
+            )
+        grids = features["image_grid_thw"]
+        patches = features["pixel_values"].split(grids.prod(-1).tolist())
+        order = [place[id(picture)] for picture in shown]
+        return {
+            "pixel_values": torch.cat([patches[number] for number in order]),
+            "image_grid_thw": grids[order],
         }
 
 

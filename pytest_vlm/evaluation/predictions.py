@@ -8,7 +8,7 @@ from typing import Literal
 FinishReason = Literal["stop", "length", "error"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
     """Time and memory of one whole batch; never a share of it.
 
@@ -23,7 +23,7 @@ class Measurement:
     tokens: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
     """One answer.
 
@@ -33,7 +33,7 @@ class Completion:
         answer: what is left, stripped.
         finish_reason: ``stop`` ended by itself, ``length`` was truncated, ``error`` never came.
         tokens: number of new tokens, the end token included.
-        seed: of the sampling; 0 for greedy decoding.
+        seed: which of the sample's draws it is; 0 for the first and for greedy decoding.
     """
 
     raw: str
@@ -44,7 +44,9 @@ class Completion:
     seed: int = 0
 
     @classmethod
-    def parse(cls, raw: str, *, finish_reason: FinishReason, tokens: int) -> Completion:
+    def parse(
+        cls, raw: str, *, finish_reason: FinishReason, tokens: int, seed: int = 0
+    ) -> Completion:
         """Split the reasoning from the answer; some templates open it in the prompt."""
         opened_in_prompt = "</think>" in raw and "<think>" not in raw
         text = f"<think>{raw}" if opened_in_prompt else raw
@@ -62,6 +64,7 @@ class Completion:
             answer=answer.strip(),
             finish_reason=finish_reason,
             tokens=tokens,
+            seed=seed,
         )
 
     @property
@@ -74,7 +77,7 @@ class Completion:
         return None if self.answer else "empty"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
     """What one checkpoint answered to one sample.
 

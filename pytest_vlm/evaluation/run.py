@@ -83,10 +83,10 @@ class EvaluationRun:
         todo = [batch for batch in plan.batches if any(planned[i].id in wanted for i in batch)]
         total, computed = sum(map(len, todo)), list[Prediction]()
         with self._measure(spec) if todo and not self._anew else nullcontext():
-            for batch in todo:
-                self._progress(f"{spec.name}: answers", len(computed), total)
-                engine = self._pool.get(spec)
-                for prediction in engine.predict([planned[i] for i in batch], self._generation):
+            batches = ([planned[i] for i in batch] for batch in todo)
+            self._progress(f"{spec.name}: answers", 0, total)
+            for answers in self._pool.get(spec).predict(batches, self._generation) if todo else ():
+                for prediction in answers:
                     computed.append(replace(prediction, batch_plan=plan.digest))
                     known[spec.name, plan.digest, prediction.sample_id] = computed[-1]
                 self._progress(f"{spec.name}: answers", len(computed), total)

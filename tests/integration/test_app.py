@@ -69,7 +69,8 @@ def client(app: AppServer) -> AppClient:
 def answers_of(session: Session, sample: Sample) -> list[str]:
     generation = session.settings.generation
     return [
-        session.engine(spec).predict([sample], generation)[0].answer for spec in session.checkpoints
+        next(session.engine(spec).predict([[sample]], generation))[0].answer
+        for spec in session.checkpoints
     ]
 
 

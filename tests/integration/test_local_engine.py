@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image as PillowImage
 from safetensors.torch import load_file, save_file
 from tiny_llava import save_tiny_llava
 
-from pytest_vlm.engine.local import _Question
+from pytest_vlm.engine.decoding import decode_ahead
 from pytest_vlm.errors import CheckpointError, RelevanceUnavailable
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text
 from pytest_vlm.scores import exact_match, pointing_game
@@ -73,7 +74,7 @@ def test_answers_do_not_depend_on_the_company_they_are_asked_in(digits):
     together = digits.predict(strong, digits.samples)
     engine = digits.engine(strong)
     for sample, expected in list(zip(digits.samples, together, strict=True))[:8]:
-        (alone,) = engine.predict([sample], digits.settings.generation)
+        (alone,) = next(engine.predict([[sample]], digits.settings.generation))
         assert alone.answer == expected.answer
         assert alone.completions[0].finish_reason == "stop"
         assert alone.visual_tokens == 16
@@ -90,8 +91,86 @@ def test_a_batch_is_computed_once(digits):
 def test_one_new_token_truncates(digits):
     strong = digits.checkpoints[1]
     settings = GenerationSettings(max_new_tokens=1)
-    (prediction,) = digits.engine(strong).predict(digits.samples[:1], settings)
+    (prediction,) = next(digits.engine(strong).predict([digits.samples[:1]], settings))
     assert prediction.unusable == "truncated"
+
+
+QUERIES = [
+    f"what digit is at the {place}?"
+    for place in ("top left", "top right", "bottom left", "bottom right")
+]
+
+
+def about(sample: Sample, number: int) -> list[Sample]:
+    image = sample.frames[0].source
+    return [Sample.ask(id=f"{number}-{q}", image=image, query=q) for q in QUERIES]
+
+
+def test_the_vision_tower_sees_a_picture_once(digits, monkeypatch):
+    engine, settings = digits.engine(digits.checkpoints[1]), digits.settings.generation
+    batch = [q for number, s in enumerate(digits.samples[:8:2]) for q in about(s, number)]
+    grids = []
+    tower = engine._model.base_model.get_image_features
+
+    def watched(pixel_values, image_grid_thw, **options):
+        grids.append(len(image_grid_thw))
+        return tower(pixel_values, image_grid_thw, **options)
+
+    monkeypatch.setattr(engine._model.base_model, "get_image_features", watched)
+    shared = [p.answer for p in next(engine.predict([batch], settings))]
+    assert grids == [4]
+    alone = [next(engine.predict([[sample]], settings))[0].answer for sample in batch]
+    assert grids == [4] + [1] * len(batch)
+    assert shared == alone
+
+
+def test_shared_pictures_give_another_family_the_same_answers(llava):
+    engine, settings = llava.engine(llava.checkpoints[0]), GenerationSettings(max_new_tokens=8)
+    image, other = picture(40, 30), picture(50, 64)
+    batch = [
+        Sample.ask(id=str(n), image=shown, query=query)
+        for n, (shown, query) in enumerate(
+            [(image, "what is this ?"), (other, "what"), (image, "cat")]
+        )
+    ]
+    together = [p.completions[0].raw for p in next(engine.predict([batch], settings))]
+    alone = [next(engine.predict([[s]], settings))[0].completions[0].raw for s in batch]
+    assert together == alone
+
+
+def test_draws_do_not_depend_on_the_batch_and_follow_the_seed(digits):
+    engine = digits.engine(digits.checkpoints[0])
+    settings = GenerationSettings(temperature=0.7, completions=4)
+    asked = list(digits.samples[:16])
+
+    def drawn(batches: list[list[Sample]], settings: GenerationSettings) -> list[list[str]]:
+        answers = engine.predict(batches, settings)
+        return [[c.raw for c in p.completions] for batch in answers for p in batch]
+
+    together = drawn([asked], settings)
+    assert drawn([[sample] for sample in asked], settings) == together
+    assert any(len(set(completions)) > 1 for completions in together)
+    assert drawn([asked], replace(settings, seed=1)) != together
+
+
+def test_a_stop_text_ends_an_answer_and_is_no_part_of_it(digits):
+    engine, (sample,) = digits.engine(digits.checkpoints[1]), digits.samples[:1]
+    whole = next(engine.predict([[sample]], GenerationSettings()))[0].completions[0]
+    stopped = next(engine.predict([[sample]], GenerationSettings(stop=(whole.raw,))))[0]
+    assert stopped.completions[0].raw == ""
+    assert stopped.completions[0].finish_reason == "stop"
+
+
+def test_fewer_pixels_are_fewer_visual_tokens_at_the_same_places(digits):
+    engine, corner = digits.engine(digits.checkpoints[1]), (64.0, 64.0)
+    sample = Sample.ask(id="1", image=picture(64, 64), query=QUERIES[0])
+    full, small = (
+        next(engine.predict([[sample]], GenerationSettings(max_pixels=pixels)))[0]
+        for pixels in (None, 32 * 32)
+    )
+    assert small.visual_tokens < full.visual_tokens
+    (heatmap,) = engine.relevance([sample], [small], GenerationSettings(max_pixels=32 * 32))
+    assert tuple(heatmap.boxes.max(0)[2:]) == corner
 
 
 def test_an_image_that_cannot_be_opened_is_an_error_of_that_sample_alone(digits):
@@ -100,7 +179,8 @@ def test_an_image_that_cannot_be_opened_is_an_error_of_that_sample_alone(digits)
     broken = Sample.ask(id="broken", image=b"no picture", query=query)
     narrow = Sample.ask(id="narrow", image=picture(3, 900), query=query)
     asked = [broken, digits.samples[0], narrow]
-    first, second, third = digits.engine(strong).predict(asked, digits.settings.generation)
+    engine = digits.engine(strong)
+    first, second, third = next(engine.predict([asked], digits.settings.generation))
     assert (first.unusable, second.unusable, third.unusable) == ("error", None, "error")
     assert "cannot open the image" in first.events[0]
     assert "aspect ratio" in third.events[0]
@@ -122,7 +202,7 @@ def eager_reference(session, sample):
     spec = session.checkpoints[-1]
     engine = session.engine(spec)
     prediction = session.predict(spec, [sample])[0]
-    batch = engine._encode([_Question.open(sample)], session.settings.generation)
+    batch = engine._encode(next(decode_ahead([[sample]], None)), session.settings.generation)
     answer = engine._answer_tokens(prediction)
     inputs = engine._append(batch.inputs, [answer], len(answer))
     kernel = engine._model.config._attn_implementation
@@ -150,7 +230,7 @@ def test_padding_and_batching_leave_the_map_alone(digits):
     strong = digits.checkpoints[1]
     engine, settings = digits.engine(strong), digits.settings.generation
     chosen = list(digits.samples[:8])
-    answers = engine.predict(chosen, settings)
+    (answers,) = engine.predict([chosen], settings)
     together = engine.relevance(chosen, answers, settings)
     for sample, answer, expected in zip(chosen, answers, together, strict=True):
         (alone,) = engine.relevance([sample], [answer], settings)

@@ -1,0 +1,50 @@
+"""Pictures come decoded, in order, once a batch."""
+
+from __future__ import annotations
+
+from pytest_vlm.engine.decoding import decode_ahead
+from pytest_vlm.evaluation.samples import Sample
+
+
+def ask(name: str, image: bytes) -> Sample:
+    return Sample.ask(id=name, image=image, query="?", cluster="c")
+
+
+def test_batches_and_samples_keep_their_order(picture):
+    samples = [ask(str(n), picture((8 + n, 8))) for n in range(23)]
+    batches = [samples[start : start + 3] for start in range(0, 23, 3)]
+    opened = list(decode_ahead(iter(batches), None))
+    assert [[q.sample.id for q in batch] for batch in opened] == [
+        [s.id for s in batch] for batch in batches
+    ]
+    assert all(q.pictures[0].size == (8 + int(q.sample.id), 8) for batch in opened for q in batch)
+
+
+def test_questions_about_one_picture_share_it(picture):
+    image = picture()
+    (batch,) = decode_ahead([[ask("a", image), ask("b", image), ask("c", picture(seed=1))]], None)
+    a, b, c = (question.pictures[0] for question in batch)
+    assert a is b
+    assert a is not c
+
+
+def test_a_broken_picture_is_a_problem_of_its_sample_alone(picture):
+    (batch,) = decode_ahead([[ask("good", picture()), ask("bad", b"nothing")]], None)
+    assert not batch[0].problem
+    assert "cannot open the image" in batch[1].problem
+    refused = batch[1].refused()
+    assert (refused.sample_id, refused.unusable) == ("bad", "error")
+    assert refused.events == (batch[1].problem,)
+
+
+def test_a_large_picture_is_made_smaller_and_remembers_its_size(picture):
+    (batch,) = decode_ahead([[ask("large", picture((200, 100)))]], 5000)
+    (shown,) = batch[0].pictures
+    assert shown.size == (200, 100)
+    assert shown.pixels.size == (100, 50)
+
+
+def test_the_reader_may_stop_early(picture):
+    batches = decode_ahead(([ask(str(n), picture())] for n in range(50)), None)
+    assert next(batches)[0].sample.id == "0"
+    batches.close()
