@@ -20,15 +20,18 @@ from typing import Self
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
+from pytest_vlm.checkpoint.device import device_name
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
 from pytest_vlm.claim import Comparison, Side
 from pytest_vlm.engine.registry import find_loader
 from pytest_vlm.errors import SamplesError, SettingsError
 from pytest_vlm.evaluation.dataset import Dataset, read_samples
+from pytest_vlm.evaluation.keys import checkpoint_key
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.run import Evaluation, EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.evaluation.stores import Identity, MemoryStore
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.store import GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -91,10 +94,12 @@ class Session:
             pool=self._pool,
             generation=settings.generation,
             dataset=lambda: self.samples if settings.samples is not None else None,
+            identify=self._identify,
             evaluated=self._measuring.answers,
             measure=lambda spec: self._measuring.guard(spec, None, ANSWERING),
             progress=progress,
         )
+        self._identities: dict[str, Identity] = {}
         self._numbers = count(1)
         self._app: AppServer | None = None
 
@@ -293,6 +298,26 @@ class Session:
         if self._app is None:
             self._app = run_app(self.settings)
         return AppClient(self._app.url, spec.name)
+
+    def _identify(self, spec: CheckpointSpec) -> Identity:
+        """Whose answers a checkpoint gives; those of an engine that cannot say are its name's."""
+        if spec.name not in self._identities:
+            folder = self._catalog.folder(spec) if self.settings.engine == "local" else None
+            key = checkpoint_key(
+                engine=self.settings.engine,
+                fingerprint=folder.fingerprint if folder else spec.name,
+                load=spec.load,
+                generation=self.settings.generation,
+                device=device_name(spec.load.device),
+            )
+            self._identities[spec.name] = Identity(
+                spec=spec,
+                key=key,
+                fingerprint=folder.fingerprint if folder else "",
+                store=MemoryStore(),
+                check_unchanged=folder.check_unchanged if folder else lambda: None,
+            )
+        return self._identities[spec.name]
 
     def _load_local(self, spec: CheckpointSpec) -> Engine:
         from pytest_vlm.engine.local import LocalEngine

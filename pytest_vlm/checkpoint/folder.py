@@ -23,6 +23,8 @@ IGNORED_KEYS = frozenset(
     {"_name_or_path", "transformers_version", "processor_class", "name_or_path"}
 )
 
+Signature = tuple[tuple[str, int, int, int, int], ...]
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFolder:
@@ -35,6 +37,7 @@ class CheckpointFolder:
         bytes: of the weights.
         dtypes: of the weights, as safetensors spells them.
         fingerprint: blake2b over every file's name and content, 32 hexadecimal digits.
+        signature: name, size, inode and times of those files when they were read.
         chat_template: digest of the template; empty without one.
         tokenizer: digest of the tokenizer's vocabulary and rules; empty without one.
         processor: digest of the image processor's settings; empty without one.
@@ -46,9 +49,21 @@ class CheckpointFolder:
     bytes: int
     dtypes: tuple[str, ...]
     fingerprint: str
+    signature: Signature
     chat_template: str
     tokenizer: str
     processor: str
+
+    def check_unchanged(self) -> None:
+        """Make sure that the files still are those of the fingerprint.
+
+        Raises:
+            CheckpointError: one was written, added or removed since.
+        """
+        if _signature(self.path) != self.signature:
+            raise CheckpointError(
+                f"{self.path} was changed while it was used; run again when it is complete"
+            )
 
 
 def inspect_folder(path: Path) -> CheckpointFolder:
@@ -71,17 +86,21 @@ def inspect_folder(path: Path) -> CheckpointFolder:
     headers = [read_header(file) for file in weights]
     dtypes = {dtype for header in headers for dtype in header.dtypes.values()}
     architectures = config.get("architectures") or [config.get("model_type", "unknown")]
-    return CheckpointFolder(
+    signature = _signature(path)
+    folder = CheckpointFolder(
         path=path,
         architecture=str(architectures[0]),
         parameters=sum(header.parameters for header in headers),
         bytes=sum(header.bytes for header in headers),
         dtypes=tuple(sorted(dtypes)),
         fingerprint=_fingerprint(path),
+        signature=signature,
         chat_template=_digest(_chat_template(path)),
         tokenizer=_digest(_tokenizer(path)),
         processor=_digest(_processor(path)),
     )
+    folder.check_unchanged()
+    return folder
 
 
 def check_comparable(
@@ -158,6 +177,11 @@ def _fingerprint(path: Path) -> str:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "blake2b").digest())
     return digest.hexdigest()
+
+
+def _signature(path: Path) -> Signature:
+    stats = ((file.name, file.stat()) for file in _content_files(path))
+    return tuple((n, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for n, s in stats)
 
 
 def _content_files(path: Path) -> Iterator[Path]:

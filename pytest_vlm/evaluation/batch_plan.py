@@ -3,36 +3,90 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.errors import SamplesError
+from pytest_vlm.evaluation.samples import Image, Sample, Text
+from pytest_vlm.settings import GenerationSettings
+
+LOOK = 1024
+BYTES_PER_TOKEN = 4
+PIXELS_PER_TOKEN = 28 * 28
 
 
-@dataclass(frozen=True, kw_only=True)
-class BatchPlan:
-    """Positions of the samples, batch by batch, and the digest of that arrangement."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Samples that are answered together.
 
-    batches: tuple[tuple[int, ...], ...]
+    Attributes:
+        positions: of the samples, in the order of the batch's rows.
+        digest: of what the rows ask, in order; nothing else decides how they are computed.
+    """
+
+    positions: tuple[int, ...]
     digest: str
 
 
-def plan_batches(samples: Sequence[Sample], batch_size: int) -> BatchPlan:
-    """Put samples of similar prompt length together, which keeps the padding short.
+def plan_batches(samples: Sequence[Sample], settings: GenerationSettings) -> Iterator[Batch]:
+    """Put samples of similar size together, which keeps the padding short.
 
-    The order within equal lengths is that of the dataset, so one dataset has one plan.
+    The dataset is taken `LOOK` samples at a time, so that a large one is never held whole. Within
+    a look, questions about the same media stay together: their pictures are encoded once.
     """
-    order = sorted(range(len(samples)), key=lambda i: (len(samples[i].frames), _length(samples[i])))
-    batches = tuple(
-        tuple(order[start : start + batch_size]) for start in range(0, len(order), batch_size)
+    for start in range(0, len(samples), LOOK):
+        yield from plan_look(samples[start : start + LOOK], start, settings)
+
+
+def plan_look(
+    samples: Sequence[Sample], start: int, settings: GenerationSettings
+) -> Iterator[Batch]:
+    """The batches of one look, which begins at position `start` of its dataset."""
+    sizes = [_size(sample) for sample in samples]
+    longest: dict[tuple[Image, ...], tuple[int, int]] = {}
+    for sample, size in zip(samples, sizes, strict=True):
+        longest[sample.frames] = max(longest.get(sample.frames, (0, 0)), size)
+    first = {frames: place for place, frames in enumerate(longest)}
+    order = sorted(
+        range(len(samples)),
+        key=lambda i: (longest[samples[i].frames], first[samples[i].frames], sizes[i], i),
     )
-    content = "|".join(",".join(samples[i].digest for i in batch) for batch in batches)
-    return BatchPlan(
-        batches=batches, digest=hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+    batch: list[int] = []
+    widest = 0
+    for i in order:
+        widest = max(widest, sum(sizes[i]))
+        full = len(batch) == settings.batch_size
+        if batch and (full or (len(batch) + 1) * widest > settings.batch_tokens):
+            yield _batch(samples, batch, start)
+            batch, widest = [], sum(sizes[i])
+        batch.append(i)
+    if batch:
+        yield _batch(samples, batch, start)
+
+
+def _batch(samples: Sequence[Sample], rows: Sequence[int], start: int) -> Batch:
+    content = ",".join(samples[i].digest for i in rows)
+    return Batch(
+        positions=tuple(start + i for i in rows),
+        digest=hashlib.blake2b(content.encode(), digest_size=16).hexdigest(),
     )
 
 
-def _length(sample: Sample) -> int:
-    return sum(
-        len(getattr(part, "text", "")) for message in sample.messages for part in message.parts
+def _size(sample: Sample) -> tuple[int, int]:
+    """Estimated tokens of the pictures and of the words."""
+    words = sum(
+        len(part.text.encode())
+        for message in sample.messages
+        for part in message.parts
+        if isinstance(part, Text)
     )
+    pixels = sum(_pixels(frame) for frame in sample.frames)
+    return -(-pixels // PIXELS_PER_TOKEN), -(-words // BYTES_PER_TOKEN)
+
+
+def _pixels(frame: Image) -> int:
+    try:
+        width, height = frame.check()
+    except SamplesError:
+        return 0  # refused when it is asked
+    return width * height

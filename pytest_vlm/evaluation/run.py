@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,9 +11,12 @@ from dataclasses import dataclass, replace
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
-from pytest_vlm.evaluation.batch_plan import BatchPlan, plan_batches
+from pytest_vlm.evaluation.batch_plan import plan_batches
+from pytest_vlm.evaluation.keys import heatmap_key, score_key
+from pytest_vlm.evaluation.lookup import Answers, Explained, PlannedBatch, plan_questions
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.evaluation.stores import Identity, MemoryStore
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.protocols import Progress
 from pytest_vlm.scores.score import Case, Score, ScoreValue
@@ -32,15 +36,16 @@ class Evaluation:
 
 
 class EvaluationRun:
-    """Asks engines for what is not known yet and remembers the answers.
+    """Asks engines for what is not known yet, and keeps the answers as they come.
 
-    Samples of `dataset` are batched as the whole dataset is, whichever of them are asked for, so
-    that an answer does not depend on the question's company.
+    Samples of the run's dataset are batched as the whole dataset is, whichever of them are asked
+    for, so that an answer depends neither on the question's company nor on what was known before.
 
     Args:
         pool: where engines come from.
         generation: the same for every checkpoint.
         dataset: gives the run's dataset, or None without one.
+        identify: whose answers a checkpoint gives, and where they are kept.
         evaluated: told a checkpoint's predictions when they were computed.
         measure: measures the memory of a checkpoint while it answers.
         progress: told how far it is.
@@ -52,6 +57,7 @@ class EvaluationRun:
         pool: EnginePool,
         generation: GenerationSettings,
         dataset: Callable[[], Sequence[Sample] | None],
+        identify: Callable[[CheckpointSpec], Identity],
         evaluated: Callable[[CheckpointSpec, Sequence[Prediction]], None],
         measure: Callable[[CheckpointSpec], AbstractContextManager[object]],
         progress: Progress,
@@ -59,16 +65,15 @@ class EvaluationRun:
         self._pool = pool
         self._generation = generation
         self._dataset = dataset
+        self._identify = identify
         self._evaluated = evaluated
         self._measure = measure
         self._progress = progress
-        self._predictions: dict[tuple[str, str, str], Prediction] = {}
-        self._heatmaps: dict[tuple[str, str, str], Heatmap] = {}
-        self._anew = False
+        self._anew: MemoryStore | None = None
 
     def measure_anew(self, on: bool) -> None:
-        """While on, answers are computed for the asked samples alone and nothing is remembered."""
-        self._anew = on
+        """While on, answers are computed for the asked samples alone and nothing is kept."""
+        self._anew = MemoryStore() if on else None
 
     def predict(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Prediction]:
         """One prediction a sample, in order.
@@ -76,23 +81,7 @@ class EvaluationRun:
         Raises:
             SamplesError: two samples have one id.
         """
-        _refuse_duplicates(samples)
-        plan, planned = self._plan(samples)
-        known = {} if self._anew else self._predictions
-        wanted = {s.id for s in samples if (spec.name, plan.digest, s.id) not in known}
-        todo = [batch for batch in plan.batches if any(planned[i].id in wanted for i in batch)]
-        total, computed = sum(map(len, todo)), list[Prediction]()
-        with self._measure(spec) if todo and not self._anew else nullcontext():
-            batches = ([planned[i] for i in batch] for batch in todo)
-            self._progress(f"{spec.name}: answers", 0, total)
-            for answers in self._pool.get(spec).predict(batches, self._generation) if todo else ():
-                for prediction in answers:
-                    computed.append(replace(prediction, batch_plan=plan.digest))
-                    known[spec.name, plan.digest, prediction.sample_id] = computed[-1]
-                self._progress(f"{spec.name}: answers", len(computed), total)
-        if computed:
-            self._evaluated(spec, computed)
-        return [known[spec.name, plan.digest, sample.id] for sample in samples]
+        return self._answers(self._identity(spec), samples).predictions
 
     def relevance(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Heatmap]:
         """One map a sample, of the answer this checkpoint gives, in order.
@@ -100,53 +89,54 @@ class EvaluationRun:
         Raises:
             RelevanceUnavailable: the checkpoint gives none.
         """
-        answered = list(zip(samples, self.predict(spec, samples), strict=True))
-        keys = [(spec.name, sample.digest, prediction.answer) for sample, prediction in answered]
-        known = {} if self._anew else self._heatmaps
-        todo = [pair for key, pair in zip(keys, answered, strict=True) if key not in known]
-        size = self._generation.batch_size
-        for start in range(0, len(todo), size):
-            part = todo[start : start + size]
-            self._progress(f"{spec.name}: maps", start, len(todo))
-            maps = self._pool.get(spec).relevance(
-                [sample for sample, _ in part],
-                [prediction for _, prediction in part],
-                self._generation,
-            )
-            for (sample, prediction), heatmap in zip(part, maps, strict=True):
-                known[spec.name, sample.digest, prediction.answer] = heatmap
-        if todo:
-            self._progress(f"{spec.name}: maps", len(todo), len(todo))
-        return [
-            replace(known[key], sample=sample) for key, sample in zip(keys, samples, strict=True)
-        ]
+        who = self._identity(spec)
+        return self._maps(who, self._explained(who, samples, self.predict(spec, samples)))
 
     def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:
         """Answers, maps where the score needs them, and the score's values.
 
         A sample without an answer has no value, and the reason why.
         """
-        predictions = self.predict(spec, samples)
-        answered = [
-            (sample, prediction)
-            for sample, prediction in zip(samples, predictions, strict=True)
-            if prediction.unusable != "error"
-        ]
-        maps: Sequence[Heatmap | None] = [None] * len(answered)
-        if "relevance" in score.needs:
-            maps = self.relevance(spec, [sample for sample, _ in answered])
-        cases = [
-            Case(sample=sample, prediction=prediction, heatmap=heatmap)
-            for (sample, prediction), heatmap in zip(answered, maps, strict=True)
-        ]
-        judged = iter(score(cases))
+        who = self._identity(spec)
+        answers = self._answers(who, samples)
+        triples = zip(samples, answers.predictions, answers.keys, strict=True)
+        answered = [triple for triple in triples if triple[1].unusable != "error"]
+        judged = iter(self._judge(who, score, answered))
         values = [
             ScoreValue(value=None, reason="; ".join(prediction.events) or "no answer")
             if prediction.unusable == "error"
             else next(judged)
-            for prediction in predictions
+            for prediction in answers.predictions
         ]
-        return Evaluation(predictions=tuple(predictions), values=tuple(values))
+        return Evaluation(predictions=tuple(answers.predictions), values=tuple(values))
+
+    def _judge(
+        self, who: Identity, score: Score, answered: Sequence[tuple[Sample, Prediction, str]]
+    ) -> list[ScoreValue]:
+        """What the score says of answers (sample, prediction, key); said once, it is kept."""
+        samples = [sample for sample, _, _ in answered]
+        predictions = [prediction for _, prediction, _ in answered]
+        explained = None
+        if "relevance" in score.needs:
+            explained = self._explained(who, samples, predictions)
+        judged = explained.keys if explained else [key for _, _, key in answered]
+        keys = [score_key(_identity(score), *pair) for pair in zip(judged, samples, strict=True)]
+        known = dict(enumerate(who.store.scores(keys)))
+        missing = [place for place, value in known.items() if value is None]
+        if missing:
+            maps = self._maps(who, explained) if explained else [None] * len(samples)
+            fresh = score(
+                [
+                    Case(sample=samples[i], prediction=predictions[i], heatmap=maps[i])
+                    for i in missing
+                ]
+            )
+            known.update(zip(missing, fresh, strict=True))
+            items = [
+                (keys[i], v) for i, v in zip(missing, fresh, strict=True) if v.value is not None
+            ]
+            who.store.store_scores(items, score=f"{score.name} {score.version}")
+        return [value for value in known.values() if value is not None]
 
     def relevance_or_none(
         self, spec: CheckpointSpec, samples: Sequence[Sample]
@@ -159,17 +149,98 @@ class EvaluationRun:
             maps = {}
         return [maps.get(id(sample)) for sample in samples]
 
-    def _plan(self, samples: Sequence[Sample]) -> tuple[BatchPlan, Sequence[Sample]]:
-        whole: Sequence[Sample] = samples
+    def _identity(self, spec: CheckpointSpec) -> Identity:
+        who = self._identify(spec)
+        return who if self._anew is None else replace(who, store=self._anew)
+
+    def _answers(self, who: Identity, samples: Sequence[Sample]) -> Answers:
+        _refuse_duplicates(samples)
+        whole, positions = self._within_dataset(samples)
+        planned = plan_questions(whole, positions, self._generation, who.key)
+        answers = Answers({}, {}, positions)
+        missing = [batch for batch in planned if not answers.take(batch, who.store)]
+        if missing:
+            name = hashlib.blake2b(
+                "".join(batch.digest for batch in planned).encode(), digest_size=8
+            ).hexdigest()
+            with who.store.lock(f"{who.key}-{name}"):
+                missing = [batch for batch in missing if not answers.take(batch, who.store)]
+                self._compute(who, whole, missing)
+            for batch in missing:
+                answers.take(batch, who.store)
+        return answers
+
+    def _compute(
+        self, who: Identity, whole: Sequence[Sample], todo: Sequence[PlannedBatch]
+    ) -> None:
+        total, computed = sum(len(batch.keys) for batch in todo), list[Prediction]()
+        what = f"{who.spec.name}: answers"
+        batches = ([whole[place] for place in batch.positions] for batch in todo)
+        with self._measure(who.spec) if todo and self._anew is None else nullcontext():
+            self._progress(what, 0, total)
+            engine = self._pool.get(who.spec)
+            stream = engine.predict(batches, self._generation)
+            for batch, predictions in zip(todo, stream, strict=True):
+                planned = [replace(p, batch_plan=batch.digest) for p in predictions]
+                who.check_unchanged()
+                who.store.store_predictions(
+                    list(zip(batch.keys, planned, strict=True)), checkpoint=who.fingerprint
+                )
+                computed += planned
+                self._progress(what, len(computed), total)
+        self._evaluated(who.spec, computed)
+
+    def _explained(
+        self, who: Identity, samples: Sequence[Sample], predictions: Sequence[Prediction]
+    ) -> Explained:
+        batches = tuple(plan_batches(samples, self._generation))
+        keys = [""] * len(samples)
+        for batch in batches:
+            for place in batch.positions:
+                answer = predictions[place].answer
+                keys[place] = heatmap_key(who.key, batch.digest, samples[place], answer)
+        return Explained(samples, predictions, batches, keys)
+
+    def _maps(self, who: Identity, asked: Explained) -> list[Heatmap]:
+        known = who.store.heatmaps(asked.keys)
+        todo = [b for b in asked.batches if any(known[place] is None for place in b.positions)]
+        done, total = 0, sum(len(batch.positions) for batch in todo)
+        for batch in todo:
+            self._progress(f"{who.spec.name}: maps", done, total)
+            maps = self._pool.get(who.spec).relevance(
+                [asked.samples[place] for place in batch.positions],
+                [asked.predictions[place] for place in batch.positions],
+                self._generation,
+            )
+            who.check_unchanged()
+            items = [(asked.keys[p], m) for p, m in zip(batch.positions, maps, strict=True)]
+            who.store.store_heatmaps(items, checkpoint=who.fingerprint)
+            for place, heatmap in zip(batch.positions, maps, strict=True):
+                known[place] = heatmap
+            done += len(maps)
+        if todo:
+            self._progress(f"{who.spec.name}: maps", total, total)
+        return [
+            replace(heatmap, sample=sample)
+            for heatmap, sample in zip(known, asked.samples, strict=True)
+            if heatmap is not None
+        ]
+
+    def _within_dataset(self, samples: Sequence[Sample]) -> tuple[Sequence[Sample], list[int]]:
+        """What the samples are planned with, and their positions in it."""
         dataset = None if self._anew else self._dataset()
         if dataset is not None:
-            own = {id(sample) for sample in dataset}
-            if all(id(sample) in own for sample in samples):
-                whole = dataset
-        return plan_batches(whole, self._generation.batch_size), whole
+            places = {id(sample): place for place, sample in enumerate(dataset)}
+            if all(id(sample) in places for sample in samples):
+                return dataset, [places[id(sample)] for sample in samples]
+        return samples, list(range(len(samples)))
 
 
 def _refuse_duplicates(samples: Sequence[Sample]) -> None:
     repeated = [name for name, count in Counter(s.id for s in samples).items() if count > 1]
     if repeated:
         raise SamplesError(f"two samples have the id {repeated[0]!r}; ids must be unique")
+
+
+def _identity(score: Score) -> str:
+    return f"{score.name} {score.version} {id(score.function)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -221,3 +222,25 @@ def test_an_adapter_that_is_not_merged_is_refused(folder):
     (folder / "adapter_config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="merge it into its base first"):
         inspect_folder(folder)
+
+
+def test_a_folder_that_nobody_touched_is_unchanged(folder):
+    inspect_folder(folder).check_unchanged()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_that_is_written_again_is_seen_though_size_and_time_are_kept(folder, name):
+    found = inspect_folder(folder)
+    before = (folder / name).stat()
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-1] + b" ")
+    os.utime(folder / name, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(CheckpointError, match="was changed while it was used"):
+        found.check_unchanged()
+
+
+def test_a_file_that_is_added_is_seen(folder):
+    found = inspect_folder(folder)
+    write(folder / "generation_config.json", {"temperature": 2.0})
+    with pytest.raises(CheckpointError, match="was changed"):
+        found.check_unchanged()

@@ -1,0 +1,94 @@
+"""What identifies an answer: everything that could have changed it, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+
+from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.settings import GenerationSettings, LoadSettings
+
+SCHEMA = 1
+LIBRARIES = ("pytest-vlm", "torch", "transformers", "tokenizers", "torchvision", "pillow", "numpy")
+IN_THE_PLAN = ("batch_size", "batch_tokens")
+
+
+def checkpoint_key(
+    *,
+    engine: str,
+    fingerprint: str,
+    load: LoadSettings,
+    generation: GenerationSettings,
+    device: str,
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """Whose answers they are, asked how and computed with what. 32 hexadecimal digits.
+
+    Args:
+        engine: by name.
+        fingerprint: of the checkpoint's files: weights, processor, tokenizer, chat template and
+            generation config.
+        load: how it is loaded.
+        generation: how it answers; what only shapes the batches is in the batch's digest.
+        device: the device's name.
+        versions: library to version; by default those that are installed.
+    """
+    asked = {k: v for k, v in asdict(generation).items() if k not in IN_THE_PLAN}
+    return _digest(
+        [
+            SCHEMA,
+            engine,
+            fingerprint,
+            asdict(load),
+            asked,
+            device,
+            dict(installed_versions() if versions is None else versions),
+        ]
+    )
+
+
+def answer_key(checkpoint: str, batch: str, sample: Sample) -> str:
+    """One sample's answer in one batch."""
+    return _digest([checkpoint, batch, sample.digest])
+
+
+def heatmap_key(checkpoint: str, batch: str, sample: Sample, answer: str) -> str:
+    """The map of one sample's answer, made in one batch."""
+    return _digest([checkpoint, batch, sample.digest, answer, "map"])
+
+
+def score_key(score: str, judged: str, sample: Sample) -> str:
+    """What a score says of an answer or a map.
+
+    Args:
+        score: the score's identity.
+        judged: key of the answer or of the map.
+        sample: its targets, choices, regions, tags and meta are what the answer is held against.
+    """
+    held_against = [
+        sample.targets,
+        sample.choices,
+        [[r.box, r.media, r.frame] for r in sample.regions],
+        sample.tags,
+        dict(sample.meta),
+    ]
+    return _digest([score, judged, held_against])
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the libraries that an answer may depend on."""
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, default=repr)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
