@@ -76,7 +76,7 @@ class LocalEngine:
         if batch is None:
             return [question.refused() for question in questions]
         asked = [question.sample for question in questions if not question.problem]
-        drawn = self._generate([sample.digest for sample in asked], batch, settings)
+        drawn = self._generate(asked, batch, settings)
         measurement = Measurement(
             seconds=time.perf_counter() - start,
             samples=len(asked),
@@ -98,7 +98,7 @@ class LocalEngine:
 
     @torch.inference_mode()
     def _generate(
-        self, digests: Sequence[str], batch: EncodedBatch, settings: GenerationSettings
+        self, samples: Sequence[Sample], batch: EncodedBatch, settings: GenerationSettings
     ) -> list[tuple[Completion, ...]]:
         inputs: dict[str, Any] = dict(batch.inputs)
         features = None
@@ -110,13 +110,13 @@ class LocalEngine:
         for number in range(settings.completions):
             if features is not None:
                 inputs["mm_encoder_outputs"] = {"image": copy(features)}
-            rounds.append(self._draw(inputs, digests, number, settings))
+            rounds.append(self._draw(inputs, samples, number, settings))
         return list(zip(*rounds, strict=True))
 
     def _draw(
         self,
         inputs: dict[str, Any],
-        digests: Sequence[str],
+        samples: Sequence[Sample],
         number: int,
         settings: GenerationSettings,
     ) -> list[Completion]:
@@ -124,6 +124,7 @@ class LocalEngine:
         prompt = inputs["input_ids"].shape[1]
         options: dict[str, Any] = {}
         if settings.temperature:
+            digests = [sample.digest for sample in samples]
             keys = torch.tensor(draw_keys(settings.seed, digests, number), device=self.device)
             options["logits_processor"] = draw_processors(
                 self._model.generation_config, settings.temperature, keys, prompt
