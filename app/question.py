@@ -50,7 +50,7 @@ def read_question(image: object, query: object) -> Sample:
         if image.stat().st_size > LARGEST_FILE:
             raise too_large
         sample = Sample.ask(id="asked", image=image, query=query)
-        width, height = sample.frames[0].check()
+        width, height = sample.frames[0].size
         if width * height > MOST_PIXELS:
             raise too_large
         sample.frames[0].open()

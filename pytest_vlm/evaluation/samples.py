@@ -5,25 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from uuid import uuid4
 
 from pytest_vlm.errors import SamplesError
+from pytest_vlm.evaluation import pictures
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-EXIF_ORIENTATION = 0x0112
-SIXTEEN_TO_EIGHT_BITS = 257
-
+ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` makes one for each call
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
     """Words in a message."""
 
@@ -32,69 +33,85 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A picture in a message, by path or by its encoded bytes (PNG, JPEG, ...)."""
+    """A picture in a message, by path or by its encoded bytes (PNG, JPEG, ...).
+
+    Digest and size are remembered. The bytes of a file are not, so that a large dataset does not
+    fill the memory; instead, a file that changes after it was first read is refused.
+    """
 
     source: Path | bytes
 
     def read(self) -> bytes:
-        """The encoded bytes; not kept, so that a large dataset does not fill the memory.
+        """The encoded bytes.
 
         Raises:
-            SamplesError: the file cannot be read.
+            SamplesError: the file cannot be read, or is too large.
         """
-        if isinstance(self.source, bytes):
-            return self.source
-        try:
-            return self.source.read_bytes()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise SamplesError(f"cannot read the image {self.source}: {reason}") from error
+        with self._opened() as stream:
+            return stream.read()
 
     @cached_property
     def digest(self) -> str:
-        """blake2b of the encoded bytes, 32 hexadecimal digits."""
-        return hashlib.blake2b(self.read(), digest_size=16).hexdigest()
+        """blake2b of the encoded bytes, 32 hexadecimal digits.
+
+        Raises:
+            SamplesError: the file cannot be read, or is too large.
+        """
+        data = self.read()
+        if "size" not in vars(self):  # the file is read once for both
+            with suppress(ValueError):
+                vars(self)["size"] = pictures.upright_size(io.BytesIO(data))
+        return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+    @cached_property
+    def identity(self) -> str:
+        """The digest; for a file that cannot be read a name that nothing else has, in any run."""
+        try:
+            return self.digest
+        except SamplesError:
+            return f"unreadable {uuid4().hex}"
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, upright as its EXIF orientation says; from the header alone.
+
+        Raises:
+            SamplesError: the file cannot be read, is no picture, or is too large.
+        """
+        with self._opened() as stream:
+            return pictures.upright_size(stream)
 
     def open(self) -> PILImage:
-        """The decoded RGB picture, upright as its EXIF orientation says.
+        """The decoded RGB picture, upright; the first frame of an animation.
 
         Raises:
-            SamplesError: Pillow cannot decode it.
+            SamplesError: the file cannot be read, is no picture, is broken, or is too large.
         """
-        from PIL import ImageOps
-
-        with self._decoding() as picture:
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I"):  # 16 bits: Pillow's conversion would clip at 255
-                upright = upright.point(lambda value: value / SIXTEEN_TO_EIGHT_BITS).convert("L")
-            return upright.convert("RGB")
-
-    def check(self) -> tuple[int, int]:
-        """Upright (width, height), after the file was decoded once, a JPEG at a low resolution.
-
-        Raises:
-            SamplesError: Pillow does not know the format, or finds the file broken.
-        """
-        with self._decoding() as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-            picture.draft("RGB", (1, 1))
-            picture.load()
-        return (height, width) if turned else (width, height)
+        with self._opened() as stream:
+            return pictures.decode(stream)
 
     @contextmanager
-    def _decoding(self) -> Iterator[PILImage]:
-        from PIL import Image as Pillow
-
+    def _opened(self) -> Iterator[BinaryIO]:
+        name = "given as bytes" if isinstance(self.source, bytes) else self.source
         try:
-            with Pillow.open(io.BytesIO(self.read())) as picture:
-                yield picture
-        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-            name = self.source if isinstance(self.source, Path) else "given as bytes"
+            if isinstance(self.source, bytes):
+                yield io.BytesIO(self.source)
+            else:
+                stamp = _stamp(self.source)
+                if vars(self).setdefault("_stamp", stamp) != stamp:
+                    raise SamplesError(
+                        f"the image {name} has changed since it was first read; "
+                        "leave it alone during a run"
+                    )
+                with self.source.open("rb") as file:
+                    yield file
+        except OSError as error:
+            raise SamplesError(f"cannot read the image {name}: {error.strerror}") from error
+        except ValueError as error:
             raise SamplesError(f"cannot open the image {name}: {error}") from error
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Video:
     """A clip in a message, as its frames in order."""
 
@@ -105,7 +122,7 @@ Part = Text | Image | Video
 Role = Literal["system", "user", "assistant"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One turn of the conversation."""
 
@@ -113,7 +130,7 @@ class Message:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Region:
     """Where the answer is to be seen.
 
@@ -128,7 +145,24 @@ class Region:
     frame: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+class _Cluster:
+    """The name that was given, else that of the media, else the id.
+
+    It is found when it is asked for: reading every picture of a large dataset only to know its rows
+    is out of the question.
+    """
+
+    def __get__(self, sample: Sample | None, owner: type[Sample]) -> str:
+        if sample is None:
+            return ""  # what dataclasses takes as the field's default
+        given: str = vars(sample)["cluster"]
+        return given or sample._media_cluster
+
+    def __set__(self, sample: Sample, given: str) -> None:
+        vars(sample)["cluster"] = given
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
     """One question with its accepted answers.
 
@@ -138,7 +172,8 @@ class Sample:
         targets: accepted answers; empty where nothing is known.
         choices: the options of a multiple-choice question; empty otherwise.
         regions: where to look, in original pixels; empty where nothing is known.
-        cluster: samples of one cluster are not independent; by default those with the same media.
+        cluster: samples of one cluster are not independent; by default those with the same media
+            (by their digests; by path where a file cannot be read).
         tags: names to slice and select by.
         meta: anything else the dataset says; not part of the digest.
     """
@@ -148,14 +183,24 @@ class Sample:
     targets: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
-    cluster: str = ""
+    cluster: _Cluster = _Cluster()
     tags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if not self.cluster:
-            digests = "+".join(frame.digest for frame in self.frames) or self.id
-            object.__setattr__(self, "cluster", digests)
+    def __eq__(self, other: object) -> bool:
+        """Equal in every field; media are read only where just one side names its cluster."""
+        if self is other:
+            return True
+        if not isinstance(other, Sample):
+            return NotImplemented
+        mine, theirs = vars(self), vars(other)
+        names = [field.name for field in fields(self) if field.name != "cluster"]
+        return all(mine[name] == theirs[name] for name in names) and (
+            mine["cluster"] == theirs["cluster"] or self.cluster == other.cluster
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     @classmethod
     def ask(cls, *, id: str, image: Path | bytes, query: str, **fields: Any) -> Sample:
@@ -187,13 +232,46 @@ class Sample:
         return ""
 
     @cached_property
+    def _media_cluster(self) -> str:
+        return "+".join(map(_digest_or_path, self.frames)) or self.id
+
+    @cached_property
     def digest(self) -> str:
-        """What a model sees of it: messages with the media's bytes. 32 hexadecimal digits."""
+        """What a model sees of it: messages with the media's bytes. 32 hexadecimal digits.
+
+        That of a sample whose media cannot be read is another one in each run: the sample can be
+        planned with the others, refused when it is asked, and nothing kept is taken for it.
+        """
         seen = [
             [message.role, [_identity(part) for part in message.parts]] for message in self.messages
         ]
-        text = json.dumps(seen, ensure_ascii=False)
+        text = ENCODER.encode(seen)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Size, time of the last change and inode of a file.
+
+    Raises:
+        OSError: there is none.
+        SamplesError: it cannot be read at once (a pipe would block for ever), or is too large.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise SamplesError(f"cannot read the image {path}: it is not a regular file")
+    if status.st_size > pictures.MAX_BYTES:
+        raise SamplesError(
+            f"cannot read the image {path}: it has {status.st_size / 2**20:,.0f} MiB, "
+            f"more than the {pictures.MAX_BYTES // 2**20} MiB that are read"
+        )
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _digest_or_path(frame: Image) -> str:
+    try:
+        return frame.digest
+    except SamplesError:
+        return str(frame.source)
 
 
 def _identity(part: Part) -> list[Any]:
@@ -201,6 +279,6 @@ def _identity(part: Part) -> list[Any]:
         case Text(text=text):
             return ["text", text]
         case Image():
-            return ["image", part.digest]
+            return ["image", part.identity]
         case Video(frames=frames):
-            return ["video", [frame.digest for frame in frames]]
+            return ["video", [frame.identity for frame in frames]]

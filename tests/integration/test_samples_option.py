@@ -16,7 +16,6 @@ GOOD = {"id": "1", "image": "0.png", "query": "What?", "target": "a cat"}
         ("{", "*line 1: not valid JSON*"),
         (json.dumps(GOOD) + "\n" + json.dumps(GOOD), "*line 2: *already used on line 1*"),
         (json.dumps({**GOOD, "image": "none.png"}), "*line 1: cannot read the image*none.png*"),
-        (json.dumps({**GOOD, "image": "samples.jsonl"}), "*line 1: cannot open the image*"),
         (json.dumps({**GOOD, "region": [0, 0, 99, 4]}), "*line 1: *not inside its image of 16x16*"),
         (json.dumps({**GOOD, "colour": 1}), "*line 1: unknown field 'colour'*"),
     ],
@@ -29,6 +28,42 @@ def test_a_bad_samples_file_stops_the_run_before_the_first_test(project, suite, 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
     assert len(result.stderr.lines) <= 3
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "folder"])
+def test_other_formats_give_the_same_verdict(project, suite, form):
+    suite()
+    rows = [json.loads(line) for line in project.samples().read_text().splitlines()]
+    sides = (project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.4))
+    expected = [line for line in project.gate(*sides).outlines if "exact match:" in line]
+    assert "of 100 pairs" in expected[0]
+    if form == "csv":
+        source = project.path / "samples.csv"
+        lines = [f"{row['id']},{row['image']},{row['query']},{row['target']}" for row in rows]
+        source.write_text("\n".join(["id,image,query,target", *lines]))
+    elif form == "parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        source = project.path / "samples.parquet"
+        parquet.write_table(pyarrow.Table.from_pylist(rows), source)
+    else:
+        source = project.path
+        (source / "samples.jsonl").rename(source / "metadata.jsonl")
+    result = project.gate(*sides, options=(f"--vlm-samples={source}",))
+    assert result.ret == 1
+    assert [line for line in result.outlines if "exact match:" in line] == expected
+
+
+def test_pictures_may_lie_below_another_folder(project, suite):
+    suite("def test_count(samples): assert len(samples) == 3\n")
+    elsewhere = project.pytester.mkdir("elsewhere") / "samples.jsonl"
+    project.samples(3).rename(elsewhere)
+    options = (f"--vlm-samples={elsewhere}", f"--vlm-media-root={project.path}")
+    result = project.gate(project.checkpoint("A"), options=options[:1])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*line 1: cannot read the image*0.png*"])
+    project.gate(project.checkpoint("A"), options=options).assert_outcomes(passed=1)
 
 
 def test_a_missing_samples_file_is_named(project, suite):
@@ -89,6 +124,7 @@ def test_ini_paths_are_relative_to_the_ini_file_and_the_command_line_wins(projec
     )
     result.assert_outcomes(passed=1)
     other = sub / "one.jsonl"
-    other.write_text(json.dumps({**GOOD, "image": "../0.png"}))
+    (sub / "0.png").write_bytes((project.path / "0.png").read_bytes())
+    other.write_text(json.dumps(GOOD))
     result = project.pytester.runpytest(checkpoint, f"--vlm-samples={other}")
     result.assert_outcomes(failed=1)

@@ -98,7 +98,7 @@ def test_media_and_frames_in_order_of_appearance(picture):
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_size_and_picture_agree_on_what_is_upright(picture, form, turn):
     image = Image(source=picture(size=(30, 20), form=form, turn=turn))
-    assert image.check() == image.open().size == ((20, 30) if turn >= 5 else (30, 20))
+    assert image.size == image.open().size == ((20, 30) if turn >= 5 else (30, 20))
 
 
 def test_an_opened_picture_is_rgb(picture):
@@ -106,10 +106,10 @@ def test_an_opened_picture_is_rgb(picture):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-def test_a_truncated_picture_is_refused_when_checked(picture, form):
+def test_a_truncated_picture_is_refused_when_it_is_opened(picture, form):
     data = picture(form=form)
     with pytest.raises(SamplesError, match="cannot open the image given as bytes"):
-        Image(source=data[: len(data) // 2]).check()
+        Image(source=data[: len(data) // 2]).open()
 
 
 def test_a_picture_that_is_gone_is_named(tmp_path):

@@ -1,0 +1,101 @@
+"""Pictures by path, below one folder."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import reprlib
+import stat
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
+
+from pytest_vlm.errors import SamplesError
+from pytest_vlm.evaluation.samples import Image
+
+REMEMBERED = 65_536
+FOLDERS_REMEMBERED = 1024
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class MediaFolder:
+    """The folder that the paths of a samples file are relative to, and may not leave.
+
+    One path is one `Image`, so that a picture with many questions is hashed once; the last
+    `REMEMBERED` of them are kept.
+
+    Args:
+        folder: of the samples file, or the one the caller named.
+        follow_links: also those that lead out of the folder; for one that the caller named.
+    """
+
+    def __init__(self, folder: Path, *, follow_links: bool = False) -> None:
+        self._folder = folder
+        self._real = os.path.realpath(folder)
+        self._follow_links = follow_links
+        self._images = lru_cache(REMEMBERED)(self._image)
+        self._checked = lru_cache(REMEMBERED)(self._check)
+        self._folder_is_inside = lru_cache(FOLDERS_REMEMBERED)(self._is_inside)
+
+    def image(self, path: object) -> Image:
+        """The picture at a path; the file itself is not looked at.
+
+        Raises:
+            SamplesError: not a path, or one that leads out of the folder.
+        """
+        if not isinstance(path, str) or not path:
+            raise SamplesError(f"an image is given as a path, found {shortened(path)}")
+        return self._images(path)
+
+    def check(self, image: Image) -> None:
+        """Refuse a picture that is not there, is not a file, or lies outside behind a link.
+
+        Raises:
+            SamplesError: with its path.
+        """
+        if isinstance(image.source, Path):
+            self._checked(image.source)
+
+    def _image(self, path: str) -> Image:
+        if "://" in path:
+            raise SamplesError(
+                f"the image {shortened(path)} is an address; download it and give its path"
+            )
+        if CONTROL.search(path):
+            raise SamplesError(f"the image {shortened(path)} has a control character in its path")
+        below = os.path.relpath(path, self._folder) if Path(path).is_absolute() else path
+        first, *_ = posixpath.normpath(below.replace("\\", "/")).split("/")
+        if first == ".." or PureWindowsPath(below).anchor:  # knows the roots of every system
+            raise SamplesError(
+                f"the image {shortened(path)} lies outside {self._folder}; give a path below "
+                "that folder, or name another folder with --vlm-media-root"
+            )
+        return Image(source=self._folder / below)
+
+    def _check(self, path: Path) -> None:
+        try:
+            if not self._follow_links and self._leads_out(path):
+                raise SamplesError(
+                    f"the image {path} is a link that leads out of {self._folder}; copy the file, "
+                    f"or follow links with --vlm-media-root {self._folder}"
+                )
+            status = path.stat()
+        except OSError as error:
+            raise SamplesError(f"cannot read the image {path}: {error.strerror}") from error
+        if not stat.S_ISREG(status.st_mode):
+            raise SamplesError(f"cannot read the image {path}: it is not a regular file")
+
+    def _leads_out(self, path: Path) -> bool:
+        if stat.S_ISLNK(path.lstat().st_mode):
+            return not self._is_inside(path)
+        return not self._folder_is_inside(path.parent)
+
+    def _is_inside(self, path: Path) -> bool:
+        return os.path.commonpath([self._real, os.path.realpath(path)]) == self._real
+
+
+def shortened(value: object, length: int = 200) -> str:
+    """A value as it is written in a message; of a nested one only the outer levels."""
+    writer = reprlib.Repr()
+    writer.maxstring = writer.maxother = writer.maxlong = length
+    return writer.repr(value)
