@@ -62,9 +62,19 @@ def test_a_tie_points_nowhere():
     assert judge(pointing_game, flat, Region(box=(0, 0, 40, 40))).value == 0
 
 
-def test_a_missing_map_is_an_error_not_a_zero():
-    with pytest.raises(ValueError, match="no relevance map was made for '1'"):
-        judge(pointing_game, None, Region(box=(0, 0, 1, 1)))
+def test_a_missing_map_is_a_missing_value_not_a_zero():
+    value = judge(pointing_game, None, Region(box=(0, 0, 1, 1)))
+    assert value.value is None
+    assert value.reason == "pointing game raised ValueError: no relevance map was made for '1'"
+
+
+def test_the_map_of_a_truncated_answer_is_not_judged():
+    sample = Sample(id="1", messages=(MESSAGE,), regions=(Region(box=(0, 0, 40, 40)),))
+    truncated = Completion.parse("7", finish_reason="length", tokens=1)
+    for answer, value in ((ANSWER, 1), (truncated, 0)):
+        prediction = Prediction(sample_id="1", completions=(answer, ANSWER))
+        case = Case(sample=sample, prediction=prediction, heatmap=hot(1, 2))
+        assert pointing_game([case])[0].value == value
 
 
 def test_applies_to_samples_with_regions_only():

@@ -1,0 +1,25 @@
+"""The kept libraries that some scores need; they come with the extra ``scores``."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from pytest_vlm.errors import SettingsError
+
+
+def installed_version(library: str) -> str:
+    """Of a distribution; empty where it is not installed."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
+
+
+def require(library: str, user: str) -> None:
+    """Say what to install before a score needs it.
+
+    Raises:
+        SettingsError: the distribution is not installed.
+    """
+    if not installed_version(library):
+        raise SettingsError(f"{user} needs {library}; run: pip install 'pytest-vlm[scores]'")
