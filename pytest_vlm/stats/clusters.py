@@ -11,8 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
+from pytest_vlm.stats.distributions import student_tail
 from pytest_vlm.stats.pairs import PairedCounts
 
 TOO_FEW, FEW = 10, 40
@@ -80,7 +80,7 @@ def cluster_t(counts: PairedCounts, design: ClusterDesign) -> tuple[float, float
         return 0.0, 1.0
     if design.standard_error > ROUNDING:
         statistic = counts.estimate / design.standard_error
-        return statistic, float(student.cdf(statistic, design.degrees_of_freedom))
+        return statistic, student_tail(-statistic, design.degrees_of_freedom)
     losing = int(np.sum(counts.cluster_sums < 0))
     if counts.estimate == 0:
         return 0.0, 1.0

@@ -10,10 +10,12 @@ from typing import get_args
 from numpy.typing import ArrayLike
 
 from pytest_vlm.errors import ClaimNotShown, StatisticsError
+from pytest_vlm.kinds import Better, Kind
 from pytest_vlm.stats.mcnemar import SMALLEST
-from pytest_vlm.stats.pairs import count_pairs
-from pytest_vlm.stats.planning import n_required, pairs_to_detect
-from pytest_vlm.stats.proportions import POWER, PairedTest
+from pytest_vlm.stats.means import PairedMeans
+from pytest_vlm.stats.paired_test import PairedTest
+from pytest_vlm.stats.proportions import PairedProportions
+from pytest_vlm.stats.ratios import PairedRatios
 from pytest_vlm.stats.result import Claim, ComparisonResult, Verdict
 
 SMALLEST_MARGIN = 1e-6
@@ -24,6 +26,9 @@ def compare(
     baseline: ArrayLike,
     candidate: ArrayLike,
     claim: Claim,
+    kind: Kind = "binary",
+    better: Better = "higher",
+    bounds: tuple[float, float] = (0.0, 1.0),
     margin: float | None = None,
     mde: float | None = None,
     alpha: float = 0.05,
@@ -32,7 +37,7 @@ def compare(
     floor: float = 0.0,
     ceiling: float = 1.0,
 ) -> ComparisonResult:
-    """Decide a claim about paired binary scores; position i of both arrays is one sample.
+    """Decide a claim about paired scores; position i of both arrays is one sample.
 
     ======================  =======================  =============================================
     claim                   null hypothesis          passes when
@@ -43,61 +48,76 @@ def compare(
     ``no_regression(mde)``  Δ ≥ 0                    it is not, though a loss of `mde` would have
     ======================  =======================  =============================================
 
-    Differences are tested by McNemar's mid-p, claims against a margin by Tango's score; for
-    clustered pairs by a cluster-robust t and by Tango's score on the counts over the design effect.
+    Δ is in the score's better direction. A ``binary`` score is tested by McNemar's mid-p against
+    no difference and by Tango's score against a margin, a ``bounded`` one by a paired t, a
+    ``positive`` one by a paired t of the logarithm of the ratio; clustered pairs by cluster-robust
+    variants.
 
     Args:
-        baseline: n values of 0 or 1.
-        candidate: n values of 0 or 1.
+        baseline: n values.
+        candidate: n values.
         claim: see the table.
-        margin: in (0, 1), as a difference of proportions; for ``better`` also 0, its default.
-        mde: for ``no_regression``, the loss that must not go unnoticed, in (0, 1).
+        kind: of the score; it decides the test and what a margin means.
+        better: whether higher or lower values are.
+        bounds: smallest and largest possible value of a ``bounded`` score.
+        margin: a difference of shares in (0, 1), a difference within the bounds, or, for a
+            ``positive`` score, a share: 0.05 allows 1.05 times as much. For ``better`` also 0,
+            its default.
+        mde: for ``no_regression``, the loss that must not go unnoticed, as a margin.
         alpha: one-sided error rate of a pass.
         confidence_level: of the interval; by default 1 - 2·alpha, which agrees with the verdict.
         clusters: n names; pairs of one name are not independent.
-        floor: the baseline's rate must lie above it, otherwise nothing can be shown.
-        ceiling: the baseline's rate must lie below it, otherwise likewise.
+        floor: the baseline must lie above this share of the way from the worst to the best value,
+            otherwise nothing can be shown; not asked of ``positive``.
+        ceiling: the baseline must lie below it, otherwise likewise.
 
     Raises:
         StatisticsError: arrays or numbers that make no sense.
     """
-    bound = check_bound(claim, margin, mde)
+    largest = {"binary": 1.0, "bounded": bounds[1] - bounds[0], "positive": math.inf}
+    if kind not in largest or better not in get_args(Better):
+        raise StatisticsError(f"unknown kind {kind!r} or direction {better!r}")
+    bound = check_bound(claim, margin, mde, largest=largest[kind])
     if not 0 < alpha < 0.5:
         raise StatisticsError(f"alpha must lie between 0 and 0.5, found {alpha}")
     level = 1 - 2 * alpha if confidence_level is None else confidence_level
     if not 0 < level < 1:
         raise StatisticsError(f"confidence_level must lie between 0 and 1, found {level}")
-    counts = count_pairs(baseline, candidate, clusters)
-    test = PairedTest.of(counts)
+    test = _test(kind, baseline, candidate, clusters, better, bounds)
     decision = _decide(test, claim, bound, alpha)
-    rates = ((counts.both + counts.b) / counts.n, (counts.both + counts.c) / counts.n)
-    reason = test.too_few() or _assay(rates[0], floor, ceiling)
+    (b, c), means = test.changed, test.means
+    reason = test.too_few() or test.assay(floor, ceiling)
+    if decision.verdict == "pass":
+        reason = reason or test.unshowable(bound, alpha)
     return ComparisonResult(
         claim=claim,
         verdict="inconclusive" if reason else decision.verdict,
         reason=reason,
-        estimate=counts.estimate,
+        kind=kind,
+        better=better,
+        estimate=test.shown(test.difference),
         ci=test.interval(level),
         confidence_level=level,
         statistic=decision.statistic,
         p_value=min(max(decision.p_value, SMALLEST), 1.0),
         alternative=decision.alternative,
-        null_value=decision.null_value,
+        null_value=test.shown(decision.null),
         margin=bound,
         alpha=alpha,
         method=decision.method,
-        baseline_rate=rates[0],
-        candidate_rate=rates[1],
-        n=counts.n,
-        n_clusters=int(counts.cluster_sizes.size),
-        n_effective=counts.n / test.deff,
+        baseline_mean=means[0],
+        candidate_mean=means[1],
+        n=test.n,
+        n_clusters=test.n_clusters,
+        n_effective=test.n / test.deff,
         deff=test.deff,
-        b=counts.b,
-        c=counts.c,
-        odds_ratio=counts.c / counts.b if counts.b else None,
+        b=b,
+        c=c,
+        odds_ratio=c / b if b and kind == "binary" else None,
+        cohens_dz=test.standardized,
         mde=test.detectable(alpha),
-        n_required=_needed(test, claim, bound, alpha),
-        identical=counts.b + counts.c == 0,
+        n_required=test.required(claim, bound, alpha),
+        identical=b + c == 0,
         warnings=test.warnings(),
     )
 
@@ -113,11 +133,17 @@ def assert_claim(result: ComparisonResult) -> ComparisonResult:
     return result
 
 
-def check_bound(claim: Claim, margin: float | None = None, mde: float | None = None) -> float:
+def check_bound(
+    claim: Claim,
+    margin: float | None = None,
+    mde: float | None = None,
+    *,
+    largest: float = 1.0,
+) -> float:
     """The margin, or for ``no_regression`` the `mde`.
 
     Raises:
-        StatisticsError: it is missing, not between 0 and 1, or belongs to another claim.
+        StatisticsError: it is missing, not between 0 and `largest`, or belongs to another claim.
     """
     if claim not in get_args(Claim):
         raise StatisticsError(f"unknown claim {claim!r}; known are {', '.join(get_args(Claim))}")
@@ -131,8 +157,8 @@ def check_bound(claim: Claim, margin: float | None = None, mde: float | None = N
     if (claim == "no_regression" and margin is not None) or (name == "margin" and mde is not None):
         raise StatisticsError(f"{claim} takes {name}=, nothing else")
     least = 0.0 if claim == "better" else SMALLEST_MARGIN
-    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value < 1):
-        raise StatisticsError(f"{name} must lie between 0 and 1, found {value!r}")
+    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value < largest):
+        raise StatisticsError(f"{name} must lie between 0 and {largest:g}, found {value!r}")
     return float(value)
 
 
@@ -142,64 +168,45 @@ class _Decision:
     statistic: float
     p_value: float
     alternative: str
-    null_value: float
+    null: float
     method: str
 
 
-def _decide(test: PairedTest, claim: Claim, bound: float, alpha: float) -> _Decision:
+def _test(
+    kind: Kind,
+    baseline: ArrayLike,
+    candidate: ArrayLike,
+    clusters: Sequence[Hashable] | None,
+    better: Better,
+    bounds: tuple[float, float],
+) -> PairedTest:
+    if kind == "binary":
+        return PairedProportions.of(baseline, candidate, clusters, better)
+    if kind == "bounded":
+        return PairedMeans.of(baseline, candidate, clusters, better, bounds)
+    return PairedRatios.of(baseline, candidate, clusters, better)
+
+
+def _decide(test: PairedTest, claim: Claim, margin: float, alpha: float) -> _Decision:
+    bound = test.bound(margin)
     if claim == "no_regression":
-        statistic, p, method = test.worse()
-        shown = test.detectable(alpha) <= bound
-        verdict: Verdict = "fail" if p <= alpha else "pass" if shown else "inconclusive"
-        return _Decision(verdict, statistic, p, "less", 0.0, method)
-    if claim == "better" and bound == 0:
-        statistic, p_worse, method = test.worse()
-        p = test.better()
-        return _Decision(_either(p, p_worse, alpha), statistic, p, "greater", 0.0, method)
+        tested = test.against(0.0)
+        shown = test.detectable(alpha) <= margin
+        verdict: Verdict = "fail" if tested.below <= alpha else "pass" if shown else "inconclusive"
+        return _Decision(verdict, tested.statistic, tested.below, "less", 0.0, tested.method)
     if claim == "equivalent":
-        low, high = test.z(-bound), test.z(bound)
-        p = max(test.above(low), test.above(-high))
-        outside = min(test.above(-low), test.above(high))
-        statistic = low if test.above(low) >= test.above(-high) else high
-        return _Decision(
-            _either(p, outside, alpha), statistic, p, "within margin", bound, test.margin_method
-        )
+        low, high = test.against(-bound), test.against(bound)
+        p, outside = max(low.above, high.below), min(low.below, high.above)
+        nearer = low if low.above >= high.below else high
+        verdict = _either(p, outside, alpha)
+        return _Decision(verdict, nearer.statistic, p, "within margin", bound, nearer.method)
     null = bound if claim == "better" else -bound
-    z = test.z(null)
-    verdict = _either(test.above(z), test.above(-z), alpha)
-    return _Decision(verdict, z, test.above(z), "greater", null, test.margin_method)
+    tested = test.against(null)
+    verdict = _either(tested.above, tested.below, alpha)
+    return _Decision(verdict, tested.statistic, tested.above, "greater", null, tested.method)
 
 
 def _either(p_claim: float, p_opposite: float, alpha: float) -> Verdict:
     if p_claim <= alpha:
         return "pass"
     return "fail" if p_opposite <= alpha else "inconclusive"
-
-
-def _assay(rate: float, floor: float, ceiling: float) -> str:
-    if rate <= floor:
-        if rate == 0:
-            return "the baseline gets nothing right, so agreeing with it proves nothing"
-        return (
-            f"the baseline gets {100 * rate:.1f} % right; only one above {100 * floor:.1f} % "
-            "could tell checkpoints apart"
-        )
-    if rate >= ceiling:
-        return (
-            "the baseline gets everything right, so this data is too easy to tell checkpoints apart"
-        )
-    return ""
-
-
-def _needed(test: PairedTest, claim: Claim, bound: float, alpha: float) -> int | None:
-    if claim == "better":
-        return None
-    if claim == "no_regression":
-        rate = test.discordant(alpha)
-        pairs = pairs_to_detect(effect=bound, discordant=rate, alpha=alpha, power=POWER)
-        return math.ceil(test.deff * pairs)
-    rate = (test.counts.b + test.counts.c) / test.counts.n
-    power = (1 + POWER) / 2 if claim == "equivalent" else POWER  # each of the two tests
-    return math.ceil(
-        test.deff * n_required(margin=bound, discordant=rate, alpha=alpha, power=power)
-    )

@@ -6,7 +6,7 @@ asymptotic are better than exact conditional", BMC Medical Research Methodology 
 
 from __future__ import annotations
 
-from scipy.stats import binom
+from pytest_vlm.stats.distributions import fair_probability, fair_tail
 
 
 def mcnemar_midp(losses: int, wins: int) -> float:
@@ -19,8 +19,8 @@ def mcnemar_midp(losses: int, wins: int) -> float:
     discordant = losses + wins
     if discordant == 0:
         return 1.0
-    tail = binom.sf(losses, discordant, 0.5) + 0.5 * binom.pmf(losses, discordant, 0.5)
-    return float(min(max(tail, SMALLEST), 1.0))
+    tail = fair_tail(losses, discordant) + fair_probability(losses, discordant) / 2
+    return min(max(tail, SMALLEST), 1.0)
 
 
 SMALLEST = 5e-324

@@ -41,6 +41,17 @@ class PairedCounts:
         """Candidate - baseline, as a difference of proportions."""
         return (self.c - self.b) / self.n
 
+    def mirrored(self) -> PairedCounts:
+        """The same pairs with right and wrong exchanged."""
+        return PairedCounts(
+            n=self.n,
+            b=self.c,
+            c=self.b,
+            both=self.n - self.both - self.b - self.c,
+            cluster_sums=-self.cluster_sums,
+            cluster_sizes=self.cluster_sizes,
+        )
+
 
 def count_pairs(
     baseline: ArrayLike, candidate: ArrayLike, clusters: Sequence[Hashable] | None = None
@@ -50,22 +61,14 @@ def count_pairs(
     Raises:
         StatisticsError: empty, of different length, not finite, or not 0/1.
     """
-    a = _binary(baseline, "baseline")
-    b = _binary(candidate, "candidate")
-    if a.size != b.size:
-        raise StatisticsError(
-            f"baseline has {a.size} values and candidate {b.size}; pair them sample by sample"
-        )
+    a, b = paired_arrays(baseline, candidate)
+    for side, values in (("baseline", a), ("candidate", b)):
+        other = np.flatnonzero((values != 0) & (values != 1))
+        if other.size:
+            where = int(other[0])
+            raise StatisticsError(f"{side}[{where}] is {values[where]}; a binary score is 0 or 1")
     difference = b - a
-    if clusters is None:
-        sums, sizes = difference, np.ones_like(difference)
-    else:
-        if len(clusters) != a.size:
-            raise StatisticsError(f"{len(clusters)} cluster names for {a.size} pairs")
-        index: dict[Hashable, int] = {}
-        group = [index.setdefault(name, len(index)) for name in clusters]
-        sums = np.bincount(group, weights=difference).astype(np.float64)
-        sizes = np.bincount(group).astype(np.float64)
+    sums, sizes = cluster_index(difference, clusters)
     return PairedCounts(
         n=a.size,
         b=int((difference < 0).sum()),
@@ -76,14 +79,48 @@ def count_pairs(
     )
 
 
-def _binary(values: ArrayLike, side: str) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
+def paired_arrays(
+    baseline: ArrayLike, candidate: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two arrays of finite numbers in which position i is one sample.
+
+    Raises:
+        StatisticsError: empty, of different length, or not finite.
+    """
+    a, b = _finite(baseline, "baseline"), _finite(candidate, "candidate")
+    if a.size != b.size:
+        raise StatisticsError(
+            f"baseline has {a.size} values and candidate {b.size}; pair them sample by sample"
+        )
+    return a, b
+
+
+def cluster_index(
+    differences: NDArray[np.float64], clusters: Sequence[Hashable] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum and size of each cluster; every pair is one where none are given.
+
+    Raises:
+        StatisticsError: not one name for each pair.
+    """
+    if clusters is None:
+        return differences, np.ones_like(differences)
+    if len(clusters) != differences.size:
+        raise StatisticsError(f"{len(clusters)} cluster names for {differences.size} pairs")
+    index: dict[Hashable, int] = {}
+    group = [index.setdefault(name, len(index)) for name in clusters]
+    sums = np.bincount(group, weights=differences).astype(np.float64)
+    return sums, np.bincount(group).astype(np.float64)
+
+
+def _finite(values: ArrayLike, side: str) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StatisticsError(f"{side} must be a list of numbers ({error})") from error
     if array.ndim != 1 or array.size == 0:
         raise StatisticsError(f"{side} must be a non-empty list of numbers, found {array.shape}")
     if not np.isfinite(array).all():
         where = int(np.flatnonzero(~np.isfinite(array))[0])
         raise StatisticsError(f"{side}[{where}] is {array[where]}; every pair needs two numbers")
-    if not np.isin(array, (0.0, 1.0)).all():
-        where = int(np.flatnonzero(~np.isin(array, (0.0, 1.0)))[0])
-        raise StatisticsError(f"{side}[{where}] is {array[where]}; a binary score is 0 or 1")
     return array

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 from scipy.optimize import brentq
-from scipy.stats import norm
 
 from pytest_vlm.errors import StatisticsError
+from pytest_vlm.stats.distributions import normal_quantile
+
+POWER = 0.8
 
 
 def n_required(
@@ -42,7 +44,7 @@ def n_required(
     q = (math.sqrt(linear**2 + 8 * b * d0 * (1 - d0)) - linear) / 4
     s0 = math.sqrt(2 * q + d0 * (1 - d0))
     s1 = math.sqrt(max(discordant - difference**2, 0.0))
-    z_alpha, z_beta = norm.isf(alpha), norm.isf(1 - power)
+    z_alpha, z_beta = normal_quantile(alpha), normal_quantile(1 - power)
     return max(
         math.ceil(((z_alpha * s0 + z_beta * s1) / (difference + margin)) ** 2),
         n_least(margin=margin, alpha=alpha),
@@ -76,6 +78,6 @@ def pairs_to_detect(
 ) -> float:
     """The inverse of `detectable_effect`: pairs that reveal a loss of `effect`, not rounded."""
     rate = max(discordant, effect)
-    z_alpha, z_beta = float(norm.isf(alpha)), float(norm.isf(1 - power))
+    z_alpha, z_beta = normal_quantile(alpha), normal_quantile(1 - power)
     spread = z_alpha * math.sqrt(rate) + z_beta * math.sqrt(max(rate - effect**2, 0.0))
     return (spread / effect) ** 2

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pytest_vlm.kinds import Better, Kind
+
 Claim = Literal["not_worse", "better", "equivalent", "no_regression"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 
@@ -18,22 +20,27 @@ class ComparisonResult:
         claim: what was claimed.
         verdict: ``pass``, ``fail`` or ``inconclusive``.
         reason: why it is inconclusive before any test, empty otherwise.
-        estimate: candidate - baseline in the score's better direction.
+        kind: of the score: ``binary``, ``bounded`` or ``positive``.
+        better: ``higher`` or ``lower`` values of the score.
+        estimate: candidate - baseline in the score's better direction; for a positive score the
+            ratio candidate / baseline, whatever its direction.
         ci: two-sided interval of the estimate at `confidence_level`.
         statistic: of the test against `null_value`.
         p_value: of the claim's null hypothesis; small means the claim is shown. For
             ``no_regression`` that of "not worse"; small means a regression is shown.
         alternative: what a small p value speaks for.
         method: the test, by name, with the design effect of clusters.
-        baseline_rate: share of the baseline's answers that are right.
-        candidate_rate: share of the candidate's.
+        baseline_mean: of the baseline's values, for a binary score the share of ones; the
+            geometric mean of a positive score.
+        candidate_mean: of the candidate's.
         n: pairs.
         n_clusters: clusters of pairs.
         n_effective: n / deff.
         deff: design effect of the clusters, 1 for independent pairs.
-        b: only the baseline is right.
-        c: only the candidate is right.
-        odds_ratio: c / b; None where b is 0.
+        b: pairs that got worse; of a binary score those that only the baseline gets right.
+        c: pairs that got better.
+        odds_ratio: c / b of a binary score; None where b is 0.
+        cohens_dz: mean difference over its standard deviation; None without any, and for binary.
         mde: the smallest loss that this data would have shown with power 0.8.
         n_required: pairs that would show the claim with power 0.8 if both sides truly are equal;
             for ``no_regression`` those that would reveal its `mde`; None for ``better``.
@@ -44,6 +51,8 @@ class ComparisonResult:
     claim: Claim
     verdict: Verdict
     reason: str
+    kind: Kind
+    better: Better
     estimate: float
     ci: tuple[float, float]
     confidence_level: float
@@ -54,8 +63,8 @@ class ComparisonResult:
     margin: float | None
     alpha: float
     method: str
-    baseline_rate: float
-    candidate_rate: float
+    baseline_mean: float
+    candidate_mean: float
     n: int
     n_clusters: int
     n_effective: float
@@ -63,6 +72,7 @@ class ComparisonResult:
     b: int
     c: int
     odds_ratio: float | None
+    cohens_dz: float | None
     mde: float
     n_required: int | None
     identical: bool

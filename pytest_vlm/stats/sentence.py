@@ -12,13 +12,33 @@ def percent(share: float) -> str:
 
 def sentence(result: ComparisonResult) -> str:
     """One or two sentences: the verdict, the numbers behind it, and what to do next."""
-    return f"{_verdict(result)} {_numbers(result)}{_next_step(result)}"
+    return f"{_verdict(result)} {numbers(result)}{_next_step(result)}"
+
+
+def numbers(result: ComparisonResult) -> str:
+    """From what to what, the difference, its interval, and how many pairs changed."""
+    before, after = (
+        _mean(result, value) for value in (result.baseline_mean, result.candidate_mean)
+    )
+    level = f"{100 * result.confidence_level:g} %"
+    low, high = (_difference(result, edge) for edge in result.ci)
+    clusters = result.n_clusters
+    independent = f" in {clusters} cluster{'s' * (clusters != 1)}" if clusters != result.n else ""
+    p = f"; p = {result.p_value:.3g}" if result.verdict == "pass" else ""
+    lower = " (lower is better)" if result.better == "lower" else ""
+    unit = {"binary": " points", "bounded": "", "positive": " times as much"}[result.kind]
+    difference = f"{_difference(result, result.estimate)}{unit}"
+    return (
+        f"From {before} to {after}{lower}, that is {difference} "
+        f"({level} interval {low} to {high}; "
+        f"{_changed(result)} of {result.n} pairs{independent}{p})."
+    )
 
 
 def _verdict(result: ComparisonResult) -> str:
     if result.reason:
         return f"Not shown: {result.reason}."
-    size = f"{100 * (result.margin or 0):g} points"
+    size = amount(result, result.margin or 0)
     words = {
         ("not_worse", "pass"): f"Not worse: a loss of {size} or more is ruled out.",
         ("not_worse", "fail"): f"Worse: the candidate loses more than the margin of {size}.",
@@ -32,7 +52,7 @@ def _verdict(result: ComparisonResult) -> str:
         ("no_regression", "pass"): f"No regression seen; one of {size} would have been.",
         ("no_regression", "fail"): "Regression: the candidate is worse.",
         ("no_regression", "inconclusive"): (
-            f"Not shown: this data would only reveal a loss of {100 * result.mde:.1f} points or "
+            f"Not shown: this data would only reveal a loss of {_precise(result, result.mde)} or "
             f"more, not one of {size}."
         ),
     }
@@ -40,34 +60,57 @@ def _verdict(result: ComparisonResult) -> str:
         words["better", "pass"] = "Better: a gain is shown."
         words["better", "fail"] = "Worse: the candidate loses."
         words["better", "inconclusive"] = "Not shown: there may be no gain."
-    if result.claim == "not_worse" and result.ci[1] < 0:
+    if result.claim == "not_worse" and _gains(result)[1] < 0:
         words["not_worse", "inconclusive"] = (
             f"Not shown: the candidate is worse, though not clearly by more than {size}."
         )
     return words[result.claim, result.verdict]
 
 
-def _numbers(result: ComparisonResult) -> str:
-    low, high = (100 * edge for edge in result.ci)
-    level = f"{100 * result.confidence_level:g} %"
-    change = "not one answer differs" if result.identical else f"{result.b} lost, {result.c} won"
-    independent = "" if result.n_clusters == result.n else f" in {_clusters(result.n_clusters)}"
-    p = f"; p = {result.p_value:.3g}" if result.verdict == "pass" else ""
-    return (
-        f"From {percent(result.baseline_rate)} to {percent(result.candidate_rate)}, that is "
-        f"{100 * result.estimate:+.1f} points ({level} interval {low:+.1f} to {high:+.1f}; "
-        f"{change} of {result.n} pairs{independent}{p})."
-    )
+def amount(result: ComparisonResult, margin: float) -> str:
+    """A margin in the unit of the score: ``5 points``, ``0.05`` or ``5 %``."""
+    if result.kind == "binary":
+        return f"{100 * margin:g} points"
+    return f"{margin:g}" if result.kind == "bounded" else f"{100 * margin:g} %"
 
 
-def _clusters(count: int) -> str:
-    return f"{count} cluster" if count == 1 else f"{count} clusters"
+def _precise(result: ComparisonResult, margin: float) -> str:
+    if result.kind == "binary":
+        return f"{100 * margin:.1f} points"
+    return f"{margin:.3f}" if result.kind == "bounded" else f"{100 * margin:.1f} %"
+
+
+def _mean(result: ComparisonResult, value: float) -> str:
+    if result.kind == "binary":
+        return percent(value)
+    return f"{value:.3f}" if result.kind == "bounded" else f"{value:.4g}"
+
+
+def _difference(result: ComparisonResult, value: float) -> str:
+    if result.kind == "binary":
+        return f"{100 * value:+.1f}"
+    return f"{value:+.3f}" if result.kind == "bounded" else f"{value:.3f}"
+
+
+def _changed(result: ComparisonResult) -> str:
+    if result.identical:
+        return "not one answer differs"
+    worse, better = ("lost", "won") if result.kind == "binary" else ("worse", "better")
+    return f"{result.b} {worse}, {result.c} {better}"
+
+
+def _gains(result: ComparisonResult) -> tuple[float, float]:
+    """The interval with 0 for no difference and more for better."""
+    low, high = result.ci
+    if result.kind != "positive":
+        return low, high
+    return (low - 1, high - 1) if result.better == "higher" else (1 - high, 1 - low)
 
 
 def _next_step(result: ComparisonResult) -> str:
     if result.verdict != "inconclusive" or result.reason:
         return ""
-    low, high = result.ci
+    low, high = _gains(result)
     if result.n_required is None or result.n_required <= result.n or not low <= 0 <= high:
         return " More pairs would decide it."
     if result.claim == "no_regression":

@@ -74,7 +74,7 @@ def test_result_carries_the_numbers_behind_the_verdict(paired):
         confidence_level=0.95,
     )
     assert (result.n, result.b, result.c, result.n_discordant) == (160, 20, 40, 60)
-    assert (result.baseline_rate, result.candidate_rate) == (100 / 160, 120 / 160)
+    assert (result.baseline_mean, result.candidate_mean) == (100 / 160, 120 / 160)
     assert result.estimate == result.risk_difference == 20 / 160
     assert result.ci == pytest.approx((0.03086, 0.21806), abs=5e-6)
     assert result.odds_ratio == 2

@@ -1,0 +1,261 @@
+"""Paired t test of a bounded score's mean difference, with or without clusters.
+
+Bounded scores are often nearly all or nothing, and a t test is too sure of differences that are
+mostly zero: where one pair in fifty loses everything, half the samples of 30 pairs show no loss and
+no variance. As Bonett & Price (2012), "Adjusted Wald confidence interval for a difference of
+binomial proportions based on paired data", do for counts, the variance is that of the pairs and of
+two more that nobody saw, one lost and one won by the whole range R:
+
+    SE² = deff · s² / n + 2 R² / G²,    G = n² / Σm², the number of equal clusters (n without any)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pytest_vlm.errors import StatisticsError
+from pytest_vlm.kinds import Better
+from pytest_vlm.stats.clusters import FEW, TOO_FEW, least_deff
+from pytest_vlm.stats.distributions import normal_quantile, student_quantile, student_tail
+from pytest_vlm.stats.paired_test import Tested
+from pytest_vlm.stats.pairs import cluster_index, paired_arrays
+from pytest_vlm.stats.planning import POWER, n_least
+from pytest_vlm.stats.result import Claim
+
+ROUNDING = 1e-12
+SKEW_FACTOR = 121
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairedMeans:
+    """Differences of paired values in the score's better direction.
+
+    Attributes:
+        differences: (n,) better is positive.
+        means: of the baseline and of the candidate, as the score gives them.
+        cluster_sums: (G,) of the differences.
+        cluster_sizes: (G,) pairs.
+        reach: R, the largest difference that is possible; 0 where there is none.
+        goodness: of the baseline: 0 is the worst mean that is possible, 1 the best.
+    """
+
+    differences: NDArray[np.float64]
+    means: tuple[float, float]
+    cluster_sums: NDArray[np.float64]
+    cluster_sizes: NDArray[np.float64]
+    reach: float
+    goodness: float
+
+    @classmethod
+    def of(
+        cls,
+        baseline: ArrayLike,
+        candidate: ArrayLike,
+        clusters: Sequence[Hashable] | None,
+        better: Better,
+        bounds: tuple[float, float],
+    ) -> PairedMeans:
+        """The test of two arrays.
+
+        Raises:
+            StatisticsError: arrays that cannot be paired, or values outside the bounds.
+        """
+        low, high = bounds
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise StatisticsError(f"a bounded score has two finite bounds, found {bounds}")
+        a, b = paired_arrays(baseline, candidate)
+        for side, values in (("baseline", a), ("candidate", b)):
+            outside = np.flatnonzero((values < low) | (values > high))
+            if outside.size:
+                where = int(outside[0])
+                raise StatisticsError(
+                    f"{side}[{where}] is {values[where]:g}, outside the bounds {low:g} to {high:g}"
+                )
+        sign = 1.0 if better == "higher" else -1.0
+        differences = sign * (b - a)
+        sums, sizes = cluster_index(differences, clusters)
+        share = (float(a.mean()) - low) / (high - low)
+        return cls(
+            differences=differences,
+            means=(float(a.mean()), float(b.mean())),
+            cluster_sums=sums,
+            cluster_sizes=sizes,
+            reach=high - low,
+            goodness=share if better == "higher" else 1 - share,
+        )
+
+    @property
+    def n(self) -> int:
+        """Pairs."""
+        return int(self.differences.size)
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters of pairs."""
+        return int(self.cluster_sizes.size)
+
+    @property
+    def changed(self) -> tuple[int, int]:
+        """Pairs that got worse, and pairs that got better."""
+        return int((self.differences < 0).sum()), int((self.differences > 0).sum())
+
+    @cached_property
+    def difference(self) -> float:
+        """The mean."""
+        return float(self.differences.mean())
+
+    @property
+    def standardized(self) -> float | None:
+        """Cohen's d_z."""
+        return self.difference / math.sqrt(self._variance) if self._variance > 0 else None
+
+    @cached_property
+    def deff(self) -> float:
+        """Max(1, V_CR1 / V_naive, 1 + 0.3(m̃ - 1)); m̃ = Σm²/n where nothing differs."""
+        if not self._clustered:
+            return 1.0
+        residuals = self.cluster_sums - self.cluster_sizes * self.difference
+        groups = self.n_clusters
+        robust = groups / max(groups - 1, 1) * float(residuals @ residuals) / self.n**2
+        naive = self._variance / self.n
+        average = float(self.cluster_sizes @ self.cluster_sizes) / self.n
+        ratio = robust / naive if naive > 0 else average
+        return max(1.0, ratio, least_deff(self.cluster_sizes.tolist()))
+
+    def bound(self, margin: float) -> float:
+        """In units of the score."""
+        return margin
+
+    def shown(self, difference: float) -> float:
+        """In units of the score."""
+        return difference
+
+    def against(self, null: float) -> Tested:
+        """T test; where all differences are the same one, the sign of what is left decides.
+
+        Without variance p = 2^-G for G clusters that all lie on one side.
+        """
+        left = self.difference - null
+        if self._constant and (self.difference != 0 or self.reach == 0):
+            if abs(left) <= ROUNDING:
+                return Tested(0.0, 1.0, 1.0, self._method("sign (constant difference)"))
+            p = 0.5**self.n_clusters
+            below, above = (p, 1.0) if left < 0 else (1.0, p)
+            statistic = math.copysign(math.inf, left)
+            return Tested(statistic, below, above, self._method("sign (constant difference)"))
+        if left == 0:
+            return Tested(0.0, 1.0, 1.0, self._method("paired t"))
+        t = left / self._standard_error
+        df = self._degrees_of_freedom
+        return Tested(t, student_tail(-t, df), student_tail(t, df), self._method("paired t"))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Mean ± t · SE, no wider than what is possible."""
+        half = student_quantile((1 - level) / 2, self._degrees_of_freedom) * self._standard_error
+        low, high = self.difference - half, self.difference + half
+        return (max(low, -self.reach), min(high, self.reach)) if self.reach else (low, high)
+
+    def detectable(self, alpha: float) -> float:
+        """(z_α + z_β) · SE."""
+        return (normal_quantile(alpha) + normal_quantile(1 - POWER)) * self._standard_error
+
+    def required(self, claim: Claim, margin: float, alpha: float) -> int | None:
+        """The n that solves (z_α + z_β)² SE² = m² at the observed variance."""
+        if claim == "better":
+            return None
+        power = (1 + POWER) / 2 if claim == "equivalent" else POWER  # each of the two tests
+        z = (normal_quantile(alpha) + normal_quantile(1 - power)) ** 2
+        m, variance = self.bound(margin), self._variance
+        pairs = (z * variance + math.sqrt((z * variance) ** 2 + 8 * z * (self.reach * m) ** 2)) / 2
+        least = n_least(margin=m / self.reach, alpha=alpha) if self.reach else 2
+        return math.ceil(self.deff * max(pairs / m**2, least))
+
+    def too_few(self) -> str:
+        """One pair, or too few clusters."""
+        if self.n < 2:
+            return f"{self.n} pair; a mean needs at least two"
+        if self._clustered and self._equal_clusters < TOO_FEW:
+            return (
+                f"{self.n} pairs in only {self.n_clusters} clusters; "
+                f"at least {TOO_FEW} different images are needed"
+            )
+        return ""
+
+    def unshowable(self, margin: float, alpha: float) -> str:
+        """Fewer than would have seen losses of the whole range, as frequent as the margin."""
+        if not self.reach or not margin:
+            return ""
+        least = n_least(margin=margin / self.reach, alpha=alpha)
+        if self._equal_clusters >= least:
+            return ""
+        return (
+            f"{self._equal_clusters:.0f} independent pairs could not show a margin of {margin:g} "
+            f"if nothing differed; at least {least} are needed"
+        )
+
+    def assay(self, floor: float, ceiling: float) -> str:
+        """A baseline at the bottom or at the top of the scale."""
+        if self.goodness <= floor:
+            return (
+                f"the baseline's mean of {self.means[0]:.3g} is too close to the worst value to "
+                "tell checkpoints apart"
+            )
+        if self.goodness >= ceiling:
+            return "the baseline is perfect, so this data is too easy to tell checkpoints apart"
+        return ""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Few clusters, and differences too skewed for so few pairs."""
+        found = []
+        if self._clustered and self._equal_clusters < FEW:
+            clusters = f"{self._equal_clusters:.0f}"
+            found.append(f"only {clusters} clusters: error rates are approximate below {FEW}")
+        skew = self._skewness
+        if self.n < SKEW_FACTOR * skew**2:
+            needed = math.ceil(SKEW_FACTOR * skew**2)
+            found.append(
+                f"the differences are skewed ({skew:+.1f}): error rates are approximate below "
+                f"{needed} pairs"
+            )
+        return tuple(found)
+
+    @property
+    def _clustered(self) -> bool:
+        return self.n_clusters < self.n
+
+    @cached_property
+    def _variance(self) -> float:
+        return 0.0 if self._constant else float(self.differences.var(ddof=1))
+
+    @property
+    def _constant(self) -> bool:
+        return bool(np.ptp(self.differences) <= ROUNDING * max(1.0, abs(self.difference)))
+
+    @cached_property
+    def _standard_error(self) -> float:
+        seen = self.deff * self._variance / self.n
+        return math.sqrt(seen + 2 * (self.reach / self._equal_clusters) ** 2)
+
+    @property
+    def _degrees_of_freedom(self) -> float:
+        return max(self._equal_clusters - 1, 1.0)
+
+    @cached_property
+    def _equal_clusters(self) -> float:
+        return self.n**2 / float(self.cluster_sizes @ self.cluster_sizes)
+
+    @property
+    def _skewness(self) -> float:
+        if self._variance <= 0:
+            return 0.0
+        centred = self.differences - self.difference
+        return float((centred**3).mean() / (centred**2).mean() ** 1.5)
+
+    def _method(self, name: str) -> str:
+        return f"{name}, design effect {self.deff:.2f}" if self._clustered else name
