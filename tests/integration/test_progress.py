@@ -36,6 +36,7 @@ def test_a_terminal_sees_the_bar_and_the_verdict(project, suite):
     text = shown.decode()
     assert "A: answers" in text
     assert "64/100" in text
+    assert "iB in use" in text
     assert "SHIP  B against A" in text
 
 

@@ -59,3 +59,14 @@ def test_a_selection_is_partial_under_xdist_too(project, suite):
     project.samples()
     gate(project, "-n2", "-k", "answers")
     assert project.verdicts() == {"B": "PARTIAL"}
+
+
+def test_workers_compute_nothing_twice(project, suite):
+    suite(SUITE.format(kill=False))
+    project.samples()
+    assert gate(project, "-n2").ret == 0
+    speeds = [r for r in project.report()["records"] if r["kind"] == "SpeedRecord"]
+    assert sum(record["samples"] for record in speeds) == 100  # A and B are the same script
+    assert gate(project, "-n2").ret == 0
+    speeds = [r for r in project.report()["records"] if r["kind"] == "SpeedRecord"]
+    assert sum(record["samples"] for record in speeds) == 0

@@ -1,0 +1,57 @@
+"""Values as bytes with a checksum, and back."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict
+
+from pytest_vlm.evaluation.predictions import Completion, Prediction
+from pytest_vlm.scores.score import ScoreValue
+
+
+def checksum(key: bytes, payload: bytes) -> int:
+    """CRC-32 of a row: a payload under another row's key is damage too."""
+    return zlib.crc32(payload, zlib.crc32(key))
+
+
+def dump_prediction(prediction: Prediction) -> bytes:
+    """An answer without its sample's id, and without its measurement: that is of one run only."""
+    completions = [
+        [c.raw, c.reasoning, c.answer, c.finish_reason, c.tokens, c.seed]
+        for c in prediction.completions
+    ]
+    content = [completions, prediction.visual_tokens, prediction.batch_plan, prediction.events]
+    return json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def load_prediction(payload: bytes, sample_id: str) -> Prediction:
+    """The inverse of `dump_prediction`."""
+    completions, visual_tokens, batch_plan, events = json.loads(payload)
+    return Prediction(
+        sample_id=sample_id,
+        completions=tuple(
+            Completion(
+                raw=raw,
+                reasoning=reasoning,
+                answer=answer,
+                finish_reason=finish_reason,
+                tokens=tokens,
+                seed=seed,
+            )
+            for raw, reasoning, answer, finish_reason, tokens, seed in completions
+        ),
+        visual_tokens=visual_tokens,
+        batch_plan=batch_plan,
+        events=tuple(events),
+    )
+
+
+def dump_score(value: ScoreValue) -> bytes:
+    """What a score said."""
+    return json.dumps(asdict(value), separators=(",", ":")).encode()
+
+
+def load_score(payload: bytes) -> ScoreValue:
+    """The inverse of `dump_score`."""
+    return ScoreValue(**json.loads(payload))

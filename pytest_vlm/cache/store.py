@@ -1,0 +1,187 @@
+"""The store that outlives a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import time
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pytest_vlm.cache.database import VERSION, Database
+from pytest_vlm.cache.maps import map_file, read_map, write_map
+from pytest_vlm.cache.payload import (
+    checksum,
+    dump_prediction,
+    dump_score,
+    load_prediction,
+    load_score,
+)
+from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.stores import MemoryStore
+from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.scores.score import ScoreValue
+
+SECONDS_A_DAY = 86_400
+AT_ONCE = 500
+PATIENCE_SECONDS = 2.0
+
+
+def today() -> int:
+    """Days since 1970: as exactly as the last use of a row is known."""
+    return int(time() // SECONDS_A_DAY)
+
+
+class Cache:
+    """Answers, maps and scores by key, in one folder that several processes may share.
+
+    What cannot be written is kept in memory, and `told` is told why. A damaged row or file is
+    dropped, so that it is computed again, and `told` as well.
+
+    Args:
+        folder: made when something is kept.
+        told: is told a sentence.
+    """
+
+    def __init__(self, folder: Path, *, told: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.database = Database(folder / f"cache-v{VERSION}.sqlite", told)
+        self._told = told
+        self._memory = MemoryStore()
+        self._touched: dict[str, list[bytes]] = {"answers": [], "scores": [], "maps": []}
+
+    def predictions(self, keys: Sequence[tuple[str, str]]) -> list[Prediction | None]:
+        """For each (key, sample id) the answer, under that id."""
+        found = self._payloads("answers", [key for key, _ in keys])
+        kept = self._memory.predictions(keys)
+        return [
+            load_prediction(found[key], id) if key in found else in_memory
+            for (key, id), in_memory in zip(keys, kept, strict=True)
+        ]
+
+    def store_predictions(
+        self, items: Sequence[tuple[str, Prediction]], *, checkpoint: str
+    ) -> None:
+        """Keep answers of one checkpoint (its fingerprint)."""
+        rows = [(key, dump_prediction(prediction)) for key, prediction in items]
+        if not self._store("answers", rows, checkpoint):
+            self._memory.store_predictions(items, checkpoint=checkpoint)
+
+    def scores(self, keys: Sequence[str]) -> list[ScoreValue | None]:
+        """What scores said."""
+        found = self._payloads("scores", keys)
+        kept = self._memory.scores(keys)
+        return [
+            load_score(found[key]) if key in found else in_memory
+            for key, in_memory in zip(keys, kept, strict=True)
+        ]
+
+    def store_scores(self, items: Sequence[tuple[str, ScoreValue]], *, score: str) -> None:
+        """Keep what a score said."""
+        if not self._store("scores", [(key, dump_score(value)) for key, value in items], score):
+            self._memory.store_scores(items, score=score)
+
+    def heatmaps(self, keys: Sequence[str]) -> list[Heatmap | None]:
+        """Maps, without their sample."""
+        rows = self._rows("maps", "key, checksum", keys)
+        read = {
+            key.hex(): read_map(map_file(self.maps, key.hex()), expected) for key, expected in rows
+        }
+        self.drop("maps", [bytes.fromhex(key) for key, found in read.items() if found is None])
+        kept = self._memory.heatmaps(keys)
+        return [read.get(key) or in_memory for key, in_memory in zip(keys, kept, strict=True)]
+
+    def store_heatmaps(self, items: Sequence[tuple[str, Heatmap]], *, checkpoint: str) -> None:
+        """Keep maps of one checkpoint."""
+        day = today()
+        try:
+            rows = [
+                (
+                    bytes.fromhex(key),
+                    *write_map(map_file(self.maps, key), heatmap),
+                    checkpoint,
+                    day,
+                )
+                for key, heatmap in items
+            ]
+        except OSError as error:
+            self._told(f"maps cannot be kept in {self.maps} ({error})")
+            rows = []
+        if not rows or not self.database.write(
+            "INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?, ?)", rows
+        ):
+            self._memory.store_heatmaps(items, checkpoint=checkpoint)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Held by one process at a time; a process that ends, however it ends, lets go of it."""
+        digest = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+        path = self.folder / "locks" / f"{digest}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held = FileLock(path)
+            try:
+                held.acquire(timeout=PATIENCE_SECONDS)
+            except Timeout:
+                self._told("waited for another process that computed the same answers")
+                held.acquire()
+        except OSError:
+            held = None  # nothing can be kept there either, and that was said
+        try:
+            yield
+        finally:
+            if held is not None:
+                held.release()
+
+    def close(self) -> None:
+        """Note what was used, and close the file."""
+        for table, keys in self._touched.items():
+            if keys:
+                rows = [(today(), key) for key in keys]
+                self.database.write(f"UPDATE {table} SET used = ? WHERE key = ?", rows)
+                keys.clear()
+        self.database.close()
+
+    @property
+    def maps(self) -> Path:
+        """The folder of the maps' files."""
+        return self.folder / f"maps-v{VERSION}"
+
+    def _store(self, table: str, rows: Sequence[tuple[str, bytes]], whose: str) -> bool:
+        day = today()
+        keyed = ((bytes.fromhex(key), payload) for key, payload in rows)
+        return self.database.write(
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)",
+            [(key, payload, checksum(key, payload), whose, day) for key, payload in keyed],
+        )
+
+    def _payloads(self, table: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """Payloads by key; damaged ones are dropped."""
+        found, damaged = {}, []
+        for key, expected, payload in self._rows(table, "key, checksum, payload", keys):
+            if checksum(key, payload) == expected:
+                found[key.hex()] = payload
+            else:
+                damaged.append(key)
+        self.drop(table, damaged)
+        return found
+
+    def _rows(self, table: str, columns: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        day = today()
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT {columns}, used FROM {table} WHERE key IN ({marks})"
+            for *row, used in self.database.read(query, [bytes.fromhex(key) for key in some]):
+                if used < day:
+                    self._touched[table].append(row[0])
+                yield tuple(row)
+
+    def drop(self, table: str, keys: Sequence[bytes]) -> None:
+        """Forget damaged rows, and say so."""
+        if keys:
+            self.database.write(f"DELETE FROM {table} WHERE key = ?", [(key,) for key in keys])
+            self._told(f"{len(keys)} damaged {table} were dropped from the cache, and asked again")
