@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_vlm.errors import ClaimNotShown, SamplesError, SettingsError
+from pytest_vlm.errors import ClaimNotShown, SamplesError
 from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.pairing import Pairs
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import ClaimRecord, Record
+from pytest_vlm.scores.libraries import require
 from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
 from pytest_vlm.stats.clusters import least_deff
 from pytest_vlm.stats.compare import check_bound, compare
 from pytest_vlm.stats.planning import n_least
 from pytest_vlm.stats.result import Claim, ComparisonResult
+from pytest_vlm.stats.sentence import numbers
 
 if TYPE_CHECKING:
     from pytest_vlm.heatmap.heatmap import Heatmap
 
+NAMED = 5
 Maps = tuple[Sequence["Heatmap | None"], Sequence["Heatmap | None"]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One side of a comparison: its name, and how to evaluate it."""
+    """One side of a comparison.
+
+    Attributes:
+        name: of the checkpoint.
+        evaluate: answers and values of samples.
+        changed_by_batching: ids of some of the samples that answer otherwise when asked alone.
+    """
 
     name: str
     evaluate: Callable[[Sequence[Sample]], Evaluation]
+    changed_by_batching: Callable[[Sequence[Sample]], list[str]] = lambda samples: []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +96,7 @@ class Comparison:
         if pairs.problem():
             raise SamplesError(f"{self.score.name}: {pairs.problem()}")
         result = self._compare("better", pairs)
-        low, high = result.ci
-        sentence = (
-            f"From {result.baseline_rate:.1%} to {result.candidate_rate:.1%} "
-            f"({100 * low:+.1f} to {100 * high:+.1f} points)."
-        )
+        sentence = numbers(result)
         self._record("reported", "", sentence, pairs, result)
         return result
 
@@ -108,7 +115,7 @@ class Comparison:
         raise ClaimNotShown(message, verdict=verdict)
 
     def _decide(self, claim: Claim, bound: dict[str, float]) -> tuple[ComparisonResult | None, str]:
-        check_bound(claim, **bound)
+        check_bound(claim, **bound, largest=self._largest_margin)
         samples = self._applicable()
         too_few = "" if claim == "better" else self._too_few(samples, bound)
         if too_few:
@@ -125,10 +132,8 @@ class Comparison:
         return result, str(result)
 
     def _applicable(self) -> list[Sample]:
-        if self.score.kind != "binary":
-            raise SettingsError(
-                f"{self.score.name} is a {self.score.kind} score; claims are about binary scores"
-            )
+        for library in self.score.libraries:
+            require(library, self.score.name)
         samples = [sample for sample in self.samples if self.score.applies_to(sample)]
         if not samples:
             raise SamplesError(
@@ -143,18 +148,26 @@ class Comparison:
     def _too_few(self, samples: Sequence[Sample], bound: dict[str, float]) -> str:
         """Why so many samples could never show the margin, even if not one answer differed."""
         margin = bound.get("margin", 0.0)
-        if margin == 0:
+        if margin == 0 or self.score.kind == "positive":
             return ""
-        least = n_least(margin=margin, alpha=self.settings.alpha)
+        share = margin / self._largest_margin
+        least = n_least(margin=share, alpha=self.settings.alpha)
         sizes = Counter(sample.cluster for sample in samples).values()
         independent = len(samples) / least_deff(sizes)
         if independent >= least:
             return ""
         images = f" about {len(sizes)} images" if len(sizes) < len(samples) else ""
+        size = f"{100 * margin:g} points" if self.score.kind == "binary" else f"{margin:g}"
         return (
-            f"{len(samples)} samples{images} could not show a margin of {100 * margin:g} points "
+            f"{len(samples)} samples{images} could not show a margin of {size} "
             f"if not one answer differed; at least {least} independent ones are needed"
         )
+
+    @property
+    def _largest_margin(self) -> float:
+        """No margin is as large as all that a score can lose."""
+        low, high = self.score.bounds
+        return math.inf if self.score.kind == "positive" else high - low
 
     def _evaluate(self, samples: Sequence[Sample]) -> Pairs:
         return Pairs(
@@ -166,15 +179,20 @@ class Comparison:
         )
 
     def _compare(self, claim: Claim, pairs: Pairs, **bound: float) -> ComparisonResult:
-        baseline, candidate = pairs.right()
+        baseline, candidate = pairs.numbers()
+        share = max(bound.values(), default=0.0) / self._largest_margin
         return compare(
             baseline=baseline,
             candidate=candidate,
             claim=claim,
+            kind=pairs.kind,
+            better=self.score.better,
+            bounds=self.score.bounds,
+            margin=bound.get("margin"),
+            mde=bound.get("mde"),
             alpha=self.settings.alpha,
             clusters=[sample.cluster for sample in pairs.samples],
-            floor=pairs.chance() + (0.0 if claim == "better" else max(bound.values())),
-            **bound,
+            floor=pairs.chance() + (0.0 if claim == "better" else share),
         )
 
     def _record(
@@ -209,6 +227,19 @@ class Comparison:
             yield from result.warnings
         if pairs is not None:
             yield from pairs.marks(self.settings.alpha)
+            yield from self._batching_noise(pairs.samples)
             left_out = len(self.samples) - len(pairs.samples)
             if left_out:
                 yield f"{left_out} of {len(self.samples)} samples carry no {self._needs()}"
+
+    def _batching_noise(self, samples: Sequence[Sample]) -> Iterator[str]:
+        """What batching alone changes, which is no difference between the checkpoints."""
+        asked = min(self.settings.check_batching, len(samples))
+        for side in (self.baseline, self.candidate) if asked else ():
+            changed = side.changed_by_batching(samples)
+            named = f": {', '.join(changed[:NAMED])}" if changed else ""
+            more = ", ..." if len(changed) > NAMED else ""
+            yield (
+                f"batching alone changes {len(changed)} of {asked} answers of {side.name}"
+                f"{named}{more}"
+            )

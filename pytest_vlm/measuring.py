@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 
 from pytest_vlm.checkpoint.pool import EnginePool
@@ -32,11 +33,23 @@ class Measuring:
         self._find_meter = find_meter
         self._record = record
         self._told: set[tuple[str, str]] = set()
+        self._meter: Meter | None = None
 
     def guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
         """A block whose peak is recorded, and limited where there is a limit in bytes."""
-        meter = self._find_meter(spec)
-        return MemoryGuard(meter, limit, lambda use: self.memory(spec, use, what))
+        self._meter = self._find_meter(spec)
+        return MemoryGuard(self._meter, limit, lambda use: self.memory(spec, use, what))
+
+    def block(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
+        """The same, for a block that starts without any loaded model."""
+        guard = self.guard(spec, limit, what)
+        self._pool.clear()
+        gc.collect()
+        return guard
+
+    def in_use(self) -> int | None:
+        """Bytes in use now on the device that was measured last; None where it cannot be told."""
+        return None if self._meter is None else self._meter.current()
 
     def leak_check(self, spec: CheckpointSpec, limit: int) -> LeakCheck:
         """Begin to watch what is kept; the session's own models do not count."""
@@ -56,20 +69,26 @@ class Measuring:
             )
         )
 
-    def answers(self, spec: CheckpointSpec, predictions: Sequence[Prediction]) -> None:
-        """Record how fast freshly computed answers came, and what happened on the way, once."""
-        measured = (p.measurement for p in predictions if p.measurement is not None)
+    def answers(
+        self,
+        spec: CheckpointSpec,
+        computed: Sequence[Prediction],
+        reused: Sequence[Prediction],
+    ) -> None:
+        """Record how fast computed answers came, how many were known, and each event once."""
+        measured = (p.measurement for p in computed if p.measurement is not None)
         batches = {id(measurement): measurement for measurement in measured}.values()
         self._record(
             SpeedRecord(
                 checkpoint=spec.name,
-                samples=len(predictions),
+                samples=len(computed),
                 seconds=sum(batch.seconds for batch in batches),
                 new_tokens=sum(batch.tokens for batch in batches),
-                visual_tokens=sum(prediction.visual_tokens for prediction in predictions),
+                visual_tokens=sum(p.visual_tokens for p in (*computed, *reused)),
+                reused=len(reused),
             )
         )
-        for event in sorted({event for prediction in predictions for event in prediction.events}):
+        for event in sorted({event for p in (*computed, *reused) for event in p.events}):
             if (spec.name, event) not in self._told:
                 self._told.add((spec.name, event))
                 self._record(EventRecord(checkpoint=spec.name, event=event))

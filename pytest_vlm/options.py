@@ -58,6 +58,10 @@ def _error_rate(value: Any) -> float:
     return rate
 
 
+def _samples(value: Any) -> Path | str:
+    return str(value) if str(value).startswith("hf:") else Path(value)
+
+
 def _one_of(*known: str) -> Callable[[Any], str]:
     def convert(value: Any) -> str:
         if value not in known:
@@ -104,7 +108,21 @@ OPTIONS = (
         "it: the first is the baseline, every further one a candidate",
         repeated=True,
     ),
-    Option("samples", "samples", "FILE", "JSONL file with the questions", Path),
+    Option(
+        "samples",
+        "samples",
+        "SOURCE",
+        "the questions: a .jsonl, .csv, .tsv or .parquet file, an image folder with "
+        "metadata.jsonl, or hf:NAME[:SPLIT]",
+        _samples,
+    ),
+    Option(
+        "media_root",
+        "media-root",
+        "DIR",
+        "where the samples' pictures lie; default: beside the samples file",
+        Path,
+    ),
     Option(
         "limit", "limit", "N", "ask only the first N samples; the verdict is PARTIAL", _positive
     ),
@@ -153,6 +171,20 @@ OPTIONS = (
         "make larger pictures smaller; default: as the checkpoint's image processor does",
         _positive,
     ),
+    Option(
+        "generation.video_frames",
+        "video-frames",
+        "N",
+        "thin longer videos to so many frames, evenly spread; default: all",
+        _positive,
+    ),
+    Option(
+        "generation.thinking_budget",
+        "thinking-budget",
+        "N",
+        "end reasoning by force after so many tokens; default: let it run",
+        _positive,
+    ),
     Option("generation.batch_size", "batch-size", "N", "samples a batch; default 16", _positive),
     Option(
         "generation.batch_tokens",
@@ -167,6 +199,28 @@ OPTIONS = (
     Option("load.attention", "attention", "NAME", "auto (default), sdpa, eager, ..."),
     Option(
         "max_loaded", "max-loaded", "N", "checkpoints in memory at a time; default 1", _positive
+    ),
+    Option(
+        "check_batching",
+        "check-batching",
+        "N",
+        "ask N samples once more, each alone: answers that only batching changes are noise",
+        _positive,
+    ),
+    Option(
+        "cache_dir",
+        "cache-dir",
+        "DIR",
+        "where answers, maps and scores are kept; default ~/.cache/pytest-vlm",
+        Path,
+    ),
+    Option(
+        "no_cache",
+        "no-cache",
+        None,
+        "compute everything anew and keep nothing",
+        bool,
+        ini=False,
     ),
     Option(
         "memory_budget",

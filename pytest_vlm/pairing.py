@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.kinds import Kind
 from pytest_vlm.report.evidence import Flip
 from pytest_vlm.scores.score import Score
 from pytest_vlm.stats.mcnemar import mcnemar_midp
@@ -42,26 +43,40 @@ class Pairs:
                     f"{len(gaps)} of {len(self.samples)} samples have no value for {name}, "
                     f"such as {gaps[0][0]} ({gaps[0][1]})"
                 )
+        both = zip(self.baseline.predictions, self.candidate.predictions, strict=True)
+        apart = [one.sample_id for one, other in both if one.batch_plan != other.batch_plan]
+        if apart:
+            return (
+                f"{len(apart)} of {len(self.samples)} samples, such as {apart[0]}, were answered "
+                "by the two in different batches, which alone changes answers"
+            )
         unusable = self.baseline.unusable()
-        if sum(unusable.values()) > UNUSABLE_LIMIT * len(self.samples):
+        answers = sum(len(p.completions) for p in self.baseline.predictions)
+        if sum(unusable.values()) > UNUSABLE_LIMIT * answers:
             kind, count = max(unusable.items(), key=lambda item: item[1])
             hint = "; raise --vlm-max-new-tokens" if kind == "truncated" else ""
             return (
-                f"{count} of {len(self.samples)} answers of the baseline {self.names[0]} are "
+                f"{count} of {answers} answers of the baseline {self.names[0]} are "
                 f"{kind}, so agreeing with them proves nothing{hint}"
             )
-        answers = {prediction.answer for prediction in self.baseline.predictions}
+        said = {c.answer for p in self.baseline.predictions for c in p.completions}
         asked = {sample.targets for sample in self.samples}
-        if len(answers) == 1 < len(asked) and "relevance" not in self.score.needs:
+        if len(said) == 1 < len(asked) and "relevance" not in self.score.needs:
             return (
-                f"the baseline {self.names[0]} answers {answers.pop()!r} to everything, "
+                f"the baseline {self.names[0]} answers {said.pop()!r} to everything, "
                 "so agreeing with it proves nothing"
             )
         return ""
 
-    def right(self) -> tuple[list[float], list[float]]:
-        """1 is good and 0 is bad whatever the score's direction; an unusable answer is bad."""
-        return self._right(self.baseline), self._right(self.candidate)
+    @property
+    def kind(self) -> Kind:
+        """Of what is compared: the mean of several right-or-wrong answers is bounded."""
+        several = any(len(p.completions) > 1 for p in self.baseline.predictions)
+        return "bounded" if several and self.score.kind == "binary" else self.score.kind
+
+    def numbers(self) -> tuple[list[float], list[float]]:
+        """Both sides' values, where no sample is without one."""
+        return self.baseline.numbers(), self.candidate.numbers()
 
     def chance(self) -> float:
         """What guessing gets right: one in so many choices; 0 for a sample without any."""
@@ -74,8 +89,7 @@ class Pairs:
 
     def marks(self, alpha: float) -> list[str]:
         """What a reader must know beside the numbers: a difference in unusable answers."""
-        before = [prediction.unusable is not None for prediction in self.baseline.predictions]
-        after = [prediction.unusable is not None for prediction in self.candidate.predictions]
+        before, after = self.baseline.is_unusable(), self.candidate.is_unusable()
         only_before = sum(a and not b for a, b in zip(before, after, strict=True))
         only_after = sum(b and not a for a, b in zip(before, after, strict=True))
         p = min(mcnemar_midp(only_before, only_after), mcnemar_midp(only_after, only_before))
@@ -85,23 +99,19 @@ class Pairs:
         return [f"unusable answers differ: {sum(before)} for {a}, {sum(after)} for {b}"]
 
     def flips(self) -> list[Flip]:
-        """The samples that only one side answers right."""
-        before, after = self.right()
-        return [
+        """The samples whose value differs; those with the largest difference first."""
+        before, after = self.numbers()
+        sign = 1 if self.score.better == "higher" else -1
+        flips = [
             Flip(
                 sample=sample,
-                lost=before[i] > after[i],
+                lost=sign * (after[i] - before[i]) < 0,
                 baseline_answer=self.baseline.predictions[i].answer,
                 candidate_answer=self.candidate.predictions[i].answer,
+                baseline_value=before[i],
+                candidate_value=after[i],
             )
             for i, sample in enumerate(self.samples)
             if before[i] != after[i]
         ]
-
-    def _right(self, evaluation: Evaluation) -> list[float]:
-        lower = self.score.better == "lower"
-        return [
-            0.0 if prediction.unusable else 1 - value.value if lower else value.value
-            for prediction, value in zip(evaluation.predictions, evaluation.values, strict=True)
-            if value.value is not None
-        ]
+        return sorted(flips, key=lambda flip: -abs(flip.candidate_value - flip.baseline_value))

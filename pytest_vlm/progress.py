@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_vlm.memory.size import format_size
+
 if TYPE_CHECKING:
     from pytest_vlm.protocols import Progress
 
@@ -20,16 +22,17 @@ def terminal_progress(config: pytest.Config) -> Progress:
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     capture: Any = config.pluginmanager.get_plugin("capturemanager")
     if terminal is None or not terminal.isatty or capture is None:
-        return lambda what, done, total: None
+        return lambda what, done, total, memory=None: None
     started = time.monotonic()
 
-    def show(what: str, done: int, total: int) -> None:
+    def show(what: str, done: int, total: int, memory: int | None = None) -> None:
         nonlocal started
         with capture.global_and_fixture_disabled():
             if done == 0:
                 started = time.monotonic()
                 terminal.ensure_newline()
-            terminal.rewrite(_bar(what, done, total, time.monotonic() - started), erase=True)
+            bar = _bar(what, done, total, time.monotonic() - started)
+            terminal.rewrite(f"{bar}{_in_use(memory)}", erase=True)
             if done == total:
                 terminal.rewrite("", erase=True)
             terminal.flush()
@@ -45,3 +48,7 @@ def _bar(what: str, done: int, total: int, seconds: float) -> str:
         rate = done / seconds
         line += f"  {rate:.0f} samples/s, {(total - done) / rate:.0f} s left"
     return line
+
+
+def _in_use(memory: int | None) -> str:
+    return "" if memory is None else f", {format_size(memory)} in use"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.evaluation.predictions import Prediction
@@ -50,6 +50,21 @@ class Engine(Protocol):
 Loader = Callable[[CheckpointSpec], Engine]
 
 
+@runtime_checkable
+class FingerprintedLoader(Protocol):
+    """A loader whose checkpoints' answers may be kept for the next run."""
+
+    def __call__(self, spec: CheckpointSpec) -> Engine:
+        """Load it."""
+
+    def fingerprint(self, spec: CheckpointSpec) -> str:
+        """A digest of everything that decides the checkpoint's answers, beside the settings.
+
+        Raises:
+            CheckpointError: there is no such checkpoint.
+        """
+
+
 class Meter(Protocol):
     """Measures the memory of one device."""
 
@@ -73,5 +88,5 @@ class Meter(Protocol):
 class Progress(Protocol):
     """Told how far a long piece of work is."""
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """`done` of `total` samples of the work called `what`."""
+    def __call__(self, what: str, done: int, total: int, memory: int | None = None) -> None:
+        """`done` of `total` samples of the work called `what`; `memory` in use, in bytes."""

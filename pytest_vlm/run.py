@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -229,7 +230,8 @@ class Run:
         source = self.settings.samples
         asked = "no samples file"
         if source is not None:
-            asked = f"{len(self.session.samples)} samples of {readable(source)}"
+            where = readable(source) if isinstance(source, Path) else source
+            asked = f"{len(self.session.samples)} samples of {where}"
         return RunReport(
             command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
             created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -19,26 +18,26 @@ from pathlib import Path
 from typing import Self
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
+from pytest_vlm.cache.opening import open_kept
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
-from pytest_vlm.checkpoint.device import device_name
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
 from pytest_vlm.claim import Comparison, Side
+from pytest_vlm.data import open_dataset
+from pytest_vlm.devices import Devices
 from pytest_vlm.engine.registry import find_loader
 from pytest_vlm.errors import SamplesError, SettingsError
-from pytest_vlm.evaluation.dataset import Dataset, read_samples
-from pytest_vlm.evaluation.keys import checkpoint_key
+from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.run import Evaluation, EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.evaluation.stores import Identity, MemoryStore
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.store import GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.identities import Identities
 from pytest_vlm.measuring import Measuring
 from pytest_vlm.memory.guard import LeakCheck, MemoryUse
-from pytest_vlm.memory.meters import meter_for
-from pytest_vlm.protocols import Engine, Loader, Meter, Progress
+from pytest_vlm.protocols import Engine, FingerprintedLoader, Loader, Progress
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import (
     ANSWERING,
@@ -51,7 +50,7 @@ from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def _silent(what: str, done: int, total: int, memory: int | None = None) -> None:
     pass
 
 
@@ -84,22 +83,33 @@ class Session:
         self.folder = folder or settings.report or Path("vlm-report")
         self.records: list[Record] = []
         self.record: Callable[[Record], None] = record or self.records.append
-        self._catalog = CheckpointCatalog(in_folders=settings.engine == "local")
-        self._pool = EnginePool(
-            find_loader(settings.engine, {"local": self._load_local, **(loaders or {})}),
-            settings.max_loaded,
+        local = settings.engine == "local"
+        kept = open_kept(settings, self._tell)
+        self._store = kept.store
+        self._catalog = CheckpointCatalog(in_folders=local, digest=kept.digest)
+        self._devices = Devices(local=local, catalog=self._catalog)
+        loader = find_loader(settings.engine, {"local": self._load_local, **(loaders or {})})
+        self._pool = EnginePool(loader, settings.max_loaded)
+        self._identities = Identities(
+            settings=settings,
+            catalog=self._catalog,
+            fingerprint=loader.fingerprint if isinstance(loader, FingerprintedLoader) else None,
+            keep=self._store,
         )
-        self._measuring = Measuring(pool=self._pool, find_meter=self._meter, record=self.record)
+        self._measuring = Measuring(
+            pool=self._pool, find_meter=self._devices.meter, record=self.record
+        )
         self._run = EvaluationRun(
             pool=self._pool,
             generation=settings.generation,
             dataset=lambda: self.samples if settings.samples is not None else None,
-            identify=self._identify,
+            identify=self._identities.of,
             evaluated=self._measuring.answers,
             measure=lambda spec: self._measuring.guard(spec, None, ANSWERING),
-            progress=progress,
+            progress=lambda what, done, total, memory=None: progress(
+                what, done, total, self._measuring.in_use()
+            ),
         )
-        self._identities: dict[str, Identity] = {}
         self._numbers = count(1)
         self._app: AppServer | None = None
 
@@ -112,6 +122,7 @@ class Session:
     def close(self) -> None:
         """Drop models and end the app; the records stay."""
         self._pool.clear()
+        self._store.close()
         if self._app is not None:
             self._app.close()
             self._app = None
@@ -133,11 +144,12 @@ class Session:
         """The dataset, cut to the limit where there is one.
 
         Raises:
-            SamplesError: no file was given, or it is not usable.
+            SamplesError: none was given, or it is not usable.
         """
         if self.settings.samples is None:
             raise SamplesError("no samples were given; add --vlm-samples path/to/samples.jsonl")
-        return read_samples(self.settings.samples)[: self.settings.limit]
+        source, root = self.settings.samples, self.settings.media_root
+        return open_dataset(source, media_root=root)[: self.settings.limit]
 
     def preflight(self) -> None:
         """Find out everything that can be known without loading a model.
@@ -263,12 +275,9 @@ class Session:
         Raises:
             MemoryLimitExceeded: it took more than the limit, or could not be measured.
         """
-        guard = self._measuring.guard(spec, limit, test)
-        self._pool.clear()
-        gc.collect()
         self._run.measure_anew(True)
         try:
-            with guard:
+            with self._measuring.block(spec, limit, test):
                 yield
         finally:
             self._run.measure_anew(False)
@@ -299,40 +308,22 @@ class Session:
             self._app = run_app(self.settings)
         return AppClient(self._app.url, spec.name)
 
-    def _identify(self, spec: CheckpointSpec) -> Identity:
-        """Whose answers a checkpoint gives; those of an engine that cannot say are its name's."""
-        if spec.name not in self._identities:
-            folder = self._catalog.folder(spec) if self.settings.engine == "local" else None
-            key = checkpoint_key(
-                engine=self.settings.engine,
-                fingerprint=folder.fingerprint if folder else spec.name,
-                load=spec.load,
-                generation=self.settings.generation,
-                device=device_name(spec.load.device),
-            )
-            self._identities[spec.name] = Identity(
-                spec=spec,
-                key=key,
-                fingerprint=folder.fingerprint if folder else "",
-                store=MemoryStore(),
-                check_unchanged=folder.check_unchanged if folder else lambda: None,
-            )
-        return self._identities[spec.name]
+    def _tell(self, what: str) -> None:
+        self.record(EventRecord(checkpoint="", event=what))
 
     def _load_local(self, spec: CheckpointSpec) -> Engine:
         from pytest_vlm.engine.local import LocalEngine
 
         return LocalEngine(spec, self._catalog.folder(spec).path)
 
-    def _meter(self, spec: CheckpointSpec) -> Meter | None:
-        if self.settings.engine == "local":
-            from pytest_vlm.engine.loading import import_architecture
-
-            import_architecture(self._catalog.folder(spec).path)
-        return meter_for(self._device(spec))
-
     def _side(self, spec: CheckpointSpec, score: Score) -> Side:
-        return Side(name=spec.name, evaluate=lambda chosen: self.evaluate(spec, chosen, score))
+        return Side(
+            name=spec.name,
+            evaluate=lambda chosen: self.evaluate(spec, chosen, score),
+            changed_by_batching=lambda chosen: self._run.changed_by_batching(
+                spec, chosen, self.settings.check_batching
+            ),
+        )
 
     def _provenance(self, spec: CheckpointSpec, heatmap: Heatmap) -> Provenance:
         assert heatmap.sample is not None
@@ -343,12 +334,5 @@ class Session:
             checkpoint=spec.name,
             fingerprint=self.describe(spec).fingerprint,
             answer=self.predict(spec, [heatmap.sample])[0].answer,
-            device=self._device(spec),
+            device=self._devices.of(spec),
         )
-
-    def _device(self, spec: CheckpointSpec) -> str:
-        if self.settings.engine == "local":
-            from pytest_vlm.engine.loading import choose_device
-
-            return choose_device(spec.load)
-        return "cpu" if spec.load.device == "auto" else spec.load.device

@@ -22,6 +22,8 @@ class GenerationSettings:
         seed: of the draws; both sides of a comparison share them.
         system_prompt: put before the messages of each sample that has no system message.
         max_pixels: larger pictures are made smaller; None leaves them to the image processor.
+        video_frames: a longer video is thinned to so many frames, evenly spread; None takes all.
+        thinking_budget: tokens after which reasoning is ended by force; None lets it run.
         batch_size: samples a batch. Part of the settings because batching changes numerics.
         batch_tokens: a batch ends before its rows, padded, have more tokens (estimated: four bytes
             of text, or 28x28 pixels, a token).
@@ -34,6 +36,8 @@ class GenerationSettings:
     seed: int = 0
     system_prompt: str | None = None
     max_pixels: int | None = None
+    video_frames: int | None = None
+    thinking_budget: int | None = None
     batch_size: int = 16
     batch_tokens: int = 65536
 
@@ -68,13 +72,17 @@ class Settings:
     """One run: the subject, the data, the claims' error rate, and where results go."""
 
     checkpoints: tuple[str, ...] = ()
-    samples: Path | None = None
+    samples: Path | str | None = None
+    media_root: Path | None = None
     engine: str = "local"
     limit: int | None = None
     alpha: float = 0.05
     inconclusive: Literal["fail", "warn"] = "fail"
     memory_budget: int | None = None
     max_loaded: int = 1
+    check_batching: int = 0
+    cache_dir: Path | None = None
+    no_cache: bool = False
     app: str | None = None
     app_url: str | None = None
     report: Path | None = None

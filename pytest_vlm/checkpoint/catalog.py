@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from pytest_vlm.checkpoint.folder import CheckpointFolder, check_comparable, inspect_folder
+from pytest_vlm.checkpoint.folder import (
+    CheckpointFolder,
+    check_comparable,
+    file_digest,
+    inspect_folder,
+)
 from pytest_vlm.checkpoint.source import local_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.report.model import CheckpointSummary
@@ -15,10 +21,12 @@ class CheckpointCatalog:
 
     Args:
         in_folders: whether the engine's checkpoints are folders; of others only the name is known.
+        digest: of a file, as `pytest_vlm.checkpoint.folder.file_digest` computes it.
     """
 
-    def __init__(self, *, in_folders: bool) -> None:
+    def __init__(self, *, in_folders: bool, digest: Callable[[Path], str] = file_digest) -> None:
         self._in_folders = in_folders
+        self._digest = digest
         self._folders: dict[str, CheckpointFolder] = {}
 
     def folder(self, spec: CheckpointSpec) -> CheckpointFolder:
@@ -28,7 +36,7 @@ class CheckpointCatalog:
             CheckpointError: it is missing, incomplete or no checkpoint.
         """
         if spec.name not in self._folders:
-            self._folders[spec.name] = inspect_folder(local_folder(spec))
+            self._folders[spec.name] = inspect_folder(local_folder(spec), self._digest)
         return self._folders[spec.name]
 
     def summary(self, spec: CheckpointSpec) -> CheckpointSummary:

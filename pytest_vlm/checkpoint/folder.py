@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -66,8 +66,18 @@ class CheckpointFolder:
             )
 
 
-def inspect_folder(path: Path) -> CheckpointFolder:
+def file_digest(path: Path) -> str:
+    """blake2b of a file's content, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "blake2b").hexdigest()
+
+
+def inspect_folder(path: Path, digest: Callable[[Path], str] = file_digest) -> CheckpointFolder:
     """Read a Hugging Face folder's configuration and headers.
+
+    Args:
+        path: of the folder.
+        digest: of a file, as `file_digest` computes it.
 
     Raises:
         CheckpointError: no such folder, no checkpoint in it, or an incomplete one.
@@ -93,7 +103,7 @@ def inspect_folder(path: Path) -> CheckpointFolder:
         parameters=sum(header.parameters for header in headers),
         bytes=sum(header.bytes for header in headers),
         dtypes=tuple(sorted(dtypes)),
-        fingerprint=_fingerprint(path),
+        fingerprint=_fingerprint(path, digest),
         signature=signature,
         chat_template=_digest(_chat_template(path)),
         tokenizer=_digest(_tokenizer(path)),
@@ -170,13 +180,11 @@ def _weight_files(path: Path) -> list[Path]:
     raise CheckpointError(f"{path} is not a checkpoint: it has no *.safetensors weights")
 
 
-def _fingerprint(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+def _fingerprint(path: Path, digest: Callable[[Path], str]) -> str:
+    whole = hashlib.blake2b(digest_size=16)
     for file in _content_files(path):
-        digest.update(file.name.encode() + b"\0")
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "blake2b").digest())
-    return digest.hexdigest()
+        whole.update(file.name.encode() + b"\0" + bytes.fromhex(digest(file)))
+    return whole.hexdigest()
 
 
 def _signature(path: Path) -> Signature:

@@ -115,7 +115,7 @@ class FakeEngine:
         return right if draw < self.script.accuracy else f"not {right}"
 
     def _map(self, sample: Sample) -> Heatmap:
-        size = sample.frames[0].check() if sample.frames else (GRID, GRID)
+        size = sample.frames[0].size if sample.frames else (GRID, GRID)
         values = np.full((GRID, GRID), 0.1, dtype=np.float32)
         row = column = 0
         if sample.regions:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.errors import SettingsError
+from pytest_vlm.errors import CheckpointError, SettingsError
 from pytest_vlm.protocols import Engine, Loader
 
 GROUP = "pytest_vlm.loaders"
@@ -18,7 +20,7 @@ def find_loader(name: str, given: Mapping[str, Loader]) -> Loader:
     Raises:
         SettingsError: nobody knows the name.
     """
-    known: dict[str, Loader] = {"fake": _load_fake, **given}
+    known: dict[str, Loader] = {"fake": _FakeLoader(), **given}
     installed = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name in known:
         return known[name]
@@ -29,7 +31,15 @@ def find_loader(name: str, given: Mapping[str, Loader]) -> Loader:
     raise SettingsError(f"unknown engine {name!r}; known are {names}")
 
 
-def _load_fake(spec: CheckpointSpec) -> Engine:
-    from pytest_vlm.engine.fake import load_fake
+class _FakeLoader:
+    def __call__(self, spec: CheckpointSpec) -> Engine:
+        from pytest_vlm.engine.fake import load_fake
 
-    return load_fake(spec)
+        return load_fake(spec)
+
+    def fingerprint(self, spec: CheckpointSpec) -> str:
+        try:
+            script = Path(spec.source).read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"cannot read {spec.source}: {error.strerror}") from error
+        return hashlib.blake2b(script, digest_size=16).hexdigest()

@@ -35,7 +35,7 @@ def plan_batches(samples: Sequence[Sample], settings: GenerationSettings) -> Ite
     a look, questions about the same media stay together: their pictures are encoded once.
     """
     for start in range(0, len(samples), LOOK):
-        yield from plan_look(samples[start : start + LOOK], start, settings)
+        yield from plan_look(list(samples[start : start + LOOK]), start, settings)
 
 
 def plan_look(
@@ -43,13 +43,13 @@ def plan_look(
 ) -> Iterator[Batch]:
     """The batches of one look, which begins at position `start` of its dataset."""
     sizes = [_size(sample) for sample in samples]
+    frames = [sample.frames for sample in samples]
     longest: dict[tuple[Image, ...], tuple[int, int]] = {}
-    for sample, size in zip(samples, sizes, strict=True):
-        longest[sample.frames] = max(longest.get(sample.frames, (0, 0)), size)
-    first = {frames: place for place, frames in enumerate(longest)}
+    for seen, size in zip(frames, sizes, strict=True):
+        longest[seen] = max(longest.get(seen, (0, 0)), size)
+    first = {seen: place for place, seen in enumerate(longest)}
     order = sorted(
-        range(len(samples)),
-        key=lambda i: (longest[samples[i].frames], first[samples[i].frames], sizes[i], i),
+        range(len(samples)), key=lambda i: (longest[frames[i]], first[frames[i]], sizes[i], i)
     )
     batch: list[int] = []
     widest = 0
@@ -86,7 +86,7 @@ def _size(sample: Sample) -> tuple[int, int]:
 
 def _pixels(frame: Image) -> int:
     try:
-        width, height = frame.check()
+        width, height = frame.size
     except SamplesError:
         return 0  # refused when it is asked
     return width * height

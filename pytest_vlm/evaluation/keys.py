@@ -66,9 +66,11 @@ def score_key(score: str, judged: str, sample: Sample) -> str:
     Args:
         score: the score's identity.
         judged: key of the answer or of the map.
-        sample: its targets, choices, regions, tags and meta are what the answer is held against.
+        sample: everything of it that a score may hold the answer against.
     """
     held_against = [
+        sample.id,
+        sample.cluster,
         sample.targets,
         sample.choices,
         [[r.box, r.media, r.frame] for r in sample.regions],

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_vlm.evaluation.batch_plan import LOOK, Batch, plan_look
+from pytest_vlm.evaluation.batch_plan import Batch
 from pytest_vlm.evaluation.keys import answer_key
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Store
-from pytest_vlm.settings import GenerationSettings
 
 
 @dataclass(frozen=True)
 class PlannedBatch:
-    """A batch with the key of each row's answer, and those rows that were asked for."""
+    """A batch, and those of its rows that were asked for, with the keys of their answers."""
 
-    digest: str
-    positions: tuple[int, ...]
+    batch: Batch
+    wanted: tuple[int, ...]
     keys: tuple[str, ...]
     ids: tuple[str, ...]
-    wanted: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,27 @@ class Answers:
     found_keys: dict[int, str]
     positions: Sequence[int]
 
-    def take(self, batch: PlannedBatch, store: Store) -> bool:
-        """Look the wanted rows up; False where one is missing."""
-        stored = store.predictions([(batch.keys[row], batch.ids[row]) for row in batch.wanted])
-        for row, prediction in zip(batch.wanted, stored, strict=True):
-            if prediction is not None:
-                self.found[batch.positions[row]] = prediction
-                self.found_keys[batch.positions[row]] = batch.keys[row]
-        return None not in stored
+    def take(self, planned: PlannedBatch, store: Store, failed: Mapping[str, Prediction]) -> bool:
+        """Look the wanted rows up, also among those that failed; False where one is missing."""
+        stored = store.predictions(list(zip(planned.keys, planned.ids, strict=True)))
+        rows = [
+            prediction or failed.get(key)
+            for key, prediction in zip(planned.keys, stored, strict=True)
+        ]
+        known = [prediction for prediction in rows if prediction is not None]
+        if len(known) < len(rows):
+            return False
+        self._put(planned, known)
+        return True
+
+    def put(self, planned: PlannedBatch, predictions: Sequence[Prediction]) -> None:
+        """Take the wanted rows of a batch that was just answered."""
+        self._put(planned, [predictions[row] for row in planned.wanted])
+
+    def _put(self, planned: PlannedBatch, wanted: Sequence[Prediction]) -> None:
+        places = [planned.batch.positions[row] for row in planned.wanted]
+        self.found.update(zip(places, wanted, strict=True))
+        self.found_keys.update(zip(places, planned.keys, strict=True))
 
     @property
     def predictions(self) -> list[Prediction]:
@@ -60,28 +71,13 @@ class Explained:
     keys: list[str]
 
 
-def plan_questions(
-    whole: Sequence[Sample],
-    positions: Sequence[int],
-    generation: GenerationSettings,
-    checkpoint: str,
-) -> list[PlannedBatch]:
-    """The batches that hold a wanted position."""
-    wanted = set(positions)
-    found = []
-    for start in sorted({position // LOOK * LOOK for position in wanted}):
-        look = whole[start : start + LOOK]
-        for batch in plan_look(look, start, generation):
-            rows = tuple(row for row, place in enumerate(batch.positions) if place in wanted)
-            if rows:
-                samples = [look[place - start] for place in batch.positions]
-                found.append(
-                    PlannedBatch(
-                        batch.digest,
-                        batch.positions,
-                        tuple(answer_key(checkpoint, batch.digest, s) for s in samples),
-                        tuple(sample.id for sample in samples),
-                        rows,
-                    )
-                )
-    return found
+def find_wanted(
+    batches: Iterable[Batch], samples: Mapping[int, Sample], checkpoint: str
+) -> Iterator[PlannedBatch]:
+    """The batches that hold samples that are asked for, which are given by position."""
+    for batch in batches:
+        rows = tuple(row for row, place in enumerate(batch.positions) if place in samples)
+        if rows:
+            wanted = [samples[batch.positions[row]] for row in rows]
+            keys = tuple(answer_key(checkpoint, batch.digest, sample) for sample in wanted)
+            yield PlannedBatch(batch, rows, keys, tuple(sample.id for sample in wanted))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
-from pytest_vlm.evaluation.batch_plan import plan_batches
-from pytest_vlm.evaluation.keys import heatmap_key, score_key
-from pytest_vlm.evaluation.lookup import Answers, Explained, PlannedBatch, plan_questions
+from pytest_vlm.evaluation.batch_plan import LOOK, Batch, plan_batches, plan_look
+from pytest_vlm.evaluation.dataset import Dataset
+from pytest_vlm.evaluation.keys import answer_key, heatmap_key, score_key
+from pytest_vlm.evaluation.lookup import Answers, Explained, PlannedBatch, find_wanted
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity, MemoryStore
@@ -31,8 +32,22 @@ class Evaluation:
     values: tuple[ScoreValue, ...]
 
     def unusable(self) -> dict[str, int]:
-        """How many answers are truncated, empty or missing."""
-        return dict(Counter(p.unusable for p in self.predictions if p.unusable is not None))
+        """How many completions are truncated, empty, missing, or say nothing that can be judged."""
+        completions = (c for prediction in self.predictions for c in prediction.completions)
+        counts = Counter[str](c.unusable for c in completions if c.unusable is not None)
+        counts["unparsable"] = sum(value.unparsable for value in self.values)
+        return {kind: count for kind, count in counts.items() if count}
+
+    def numbers(self) -> list[float]:
+        """The values, where no sample is without one."""
+        return [value.value for value in self.values if value.value is not None]
+
+    def is_unusable(self) -> list[bool]:
+        """For each sample whether some completion of it cannot be used."""
+        return [
+            bool(value.unparsable) or any(c.unusable for c in prediction.completions)
+            for prediction, value in zip(self.predictions, self.values, strict=True)
+        ]
 
 
 class EvaluationRun:
@@ -46,7 +61,8 @@ class EvaluationRun:
         generation: the same for every checkpoint.
         dataset: gives the run's dataset, or None without one.
         identify: whose answers a checkpoint gives, and where they are kept.
-        evaluated: told a checkpoint's predictions when they were computed.
+        evaluated: told a checkpoint's predictions: those just computed, and those that were known
+            when they were first asked for.
         measure: measures the memory of a checkpoint while it answers.
         progress: told how far it is.
     """
@@ -56,9 +72,9 @@ class EvaluationRun:
         *,
         pool: EnginePool,
         generation: GenerationSettings,
-        dataset: Callable[[], Sequence[Sample] | None],
+        dataset: Callable[[], Dataset | None],
         identify: Callable[[CheckpointSpec], Identity],
-        evaluated: Callable[[CheckpointSpec, Sequence[Prediction]], None],
+        evaluated: Callable[[CheckpointSpec, Sequence[Prediction], Sequence[Prediction]], None],
         measure: Callable[[CheckpointSpec], AbstractContextManager[object]],
         progress: Progress,
     ) -> None:
@@ -70,6 +86,9 @@ class EvaluationRun:
         self._measure = measure
         self._progress = progress
         self._anew: MemoryStore | None = None
+        self._seen: set[str] = set()
+        self._failed: dict[str, Prediction] = {}
+        self._plans: dict[tuple[int, int], tuple[Batch, ...]] = {}
 
     def measure_anew(self, on: bool) -> None:
         """While on, answers are computed for the asked samples alone and nothing is kept."""
@@ -82,6 +101,24 @@ class EvaluationRun:
             SamplesError: two samples have one id.
         """
         return self._answers(self._identity(spec), samples).predictions
+
+    def changed_by_batching(
+        self, spec: CheckpointSpec, samples: Sequence[Sample], count: int
+    ) -> list[str]:
+        """Ids of those that answer otherwise alone than in their batch, out of `count` samples.
+
+        The samples are spread evenly over those given; their answers alone are kept as well.
+        """
+        who = self._identity(spec)
+        places = sorted({i * len(samples) // count for i in range(count)})
+        chosen = [samples[place] for place in places]
+        together = self._answers(who, chosen).predictions
+        alone = self._answers(who, chosen, alone=True).predictions
+        return [
+            one.sample_id
+            for one, other in zip(together, alone, strict=True)
+            if [c.answer for c in one.completions] != [c.answer for c in other.completions]
+        ]
 
     def relevance(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Heatmap]:
         """One map a sample, of the answer this checkpoint gives, in order.
@@ -120,7 +157,7 @@ class EvaluationRun:
         if "relevance" in score.needs:
             explained = self._explained(who, samples, predictions)
         judged = explained.keys if explained else [key for _, _, key in answered]
-        keys = [score_key(_identity(score), *pair) for pair in zip(judged, samples, strict=True)]
+        keys = [score_key(score.identity, *pair) for pair in zip(judged, samples, strict=True)]
         known = dict(enumerate(who.store.scores(keys)))
         missing = [place for place, value in known.items() if value is None]
         if missing:
@@ -153,42 +190,78 @@ class EvaluationRun:
         who = self._identify(spec)
         return who if self._anew is None else replace(who, store=self._anew)
 
-    def _answers(self, who: Identity, samples: Sequence[Sample]) -> Answers:
+    def _answers(self, who: Identity, samples: Sequence[Sample], *, alone: bool = False) -> Answers:
         _refuse_duplicates(samples)
+        size = 1 if alone else self._generation.batch_size
         whole, positions = self._within_dataset(samples)
-        planned = plan_questions(whole, positions, self._generation, who.key)
+        wanted = dict(zip(positions, samples, strict=True))
+        planned = list(find_wanted(self._plan(whole, wanted, size), wanted, who.key))
         answers = Answers({}, {}, positions)
-        missing = [batch for batch in planned if not answers.take(batch, who.store)]
+        missing = [one for one in planned if not answers.take(one, who.store, self._failed)]
+        new = [place for place, key in answers.found_keys.items() if key not in self._seen]
+        reused, computed = [answers.found[place] for place in new], list[Prediction]()
         if missing:
-            name = hashlib.blake2b(
-                "".join(batch.digest for batch in planned).encode(), digest_size=8
-            ).hexdigest()
+            plan = "".join(one.batch.digest for one in planned)
+            name = hashlib.blake2b(plan.encode(), digest_size=8).hexdigest()
             with who.store.lock(f"{who.key}-{name}"):
-                missing = [batch for batch in missing if not answers.take(batch, who.store)]
-                self._compute(who, whole, missing)
-            for batch in missing:
-                answers.take(batch, who.store)
+                todo = [one for one in missing if not answers.take(one, who.store, self._failed)]
+                for one, predictions in self._compute(who, whole, todo):
+                    answers.put(one, predictions)
+                    computed += predictions
+        if reused or computed:
+            self._seen.update(answers.found_keys.values())
+            self._evaluated(who.spec, computed, reused)
         return answers
+
+    def _plan(
+        self, whole: Sequence[Sample], wanted: Mapping[int, Sample], size: int
+    ) -> Iterator[Batch]:
+        """Every batch of the looks that hold a wanted sample; those of the dataset are kept."""
+        generation = replace(self._generation, batch_size=size)
+        kept = isinstance(whole, Dataset)
+        for start in sorted({position // LOOK * LOOK for position in wanted}):
+            batches = self._plans.get((start, size)) if kept else None
+            if batches is None:
+                places = range(start, min(start + LOOK, len(whole)))
+                given = [wanted[place] for place in places if place in wanted]
+                look = given if len(given) == len(places) else list(whole[start : start + LOOK])
+                batches = tuple(plan_look(look, start, generation))
+            if kept:
+                self._plans[start, size] = batches
+            yield from batches
 
     def _compute(
         self, who: Identity, whole: Sequence[Sample], todo: Sequence[PlannedBatch]
-    ) -> None:
-        total, computed = sum(len(batch.keys) for batch in todo), list[Prediction]()
+    ) -> Iterator[tuple[PlannedBatch, list[Prediction]]]:
+        """Answer batch by batch and keep what was answered; an error is asked again next time."""
+        if not todo:
+            return
+        done, total = 0, sum(len(one.batch.positions) for one in todo)
         what = f"{who.spec.name}: answers"
-        batches = ([whole[place] for place in batch.positions] for batch in todo)
-        with self._measure(who.spec) if todo and self._anew is None else nullcontext():
+        asked = deque[list[Sample]]()
+
+        def batches() -> Iterator[list[Sample]]:
+            for one in todo:
+                asked.append([whole[place] for place in one.batch.positions])
+                yield asked[-1]
+
+        with self._measure(who.spec) if self._anew is None else nullcontext():
             self._progress(what, 0, total)
-            engine = self._pool.get(who.spec)
-            stream = engine.predict(batches, self._generation)
-            for batch, predictions in zip(todo, stream, strict=True):
-                planned = [replace(p, batch_plan=batch.digest) for p in predictions]
+            stream = self._pool.get(who.spec).predict(batches(), self._generation)
+            for one, predictions in zip(todo, stream, strict=True):
+                digest = one.batch.digest
+                planned = [replace(p, batch_plan=digest) for p in predictions]
+                keys = [answer_key(who.key, digest, sample) for sample in asked.popleft()]
+                keyed = list(zip(keys, planned, strict=True))
+                self._failed.update((key, p) for key, p in keyed if p.unusable == "error")
                 who.check_unchanged()
                 who.store.store_predictions(
-                    list(zip(batch.keys, planned, strict=True)), checkpoint=who.fingerprint
+                    [(key, p) for key, p in keyed if p.unusable != "error"],
+                    checkpoint=who.fingerprint,
                 )
-                computed += planned
-                self._progress(what, len(computed), total)
-        self._evaluated(who.spec, computed)
+                yield one, planned
+                done += len(planned)
+                self._progress(what, done, total)
 
     def _explained(
         self, who: Identity, samples: Sequence[Sample], predictions: Sequence[Prediction]
@@ -230,9 +303,10 @@ class EvaluationRun:
         """What the samples are planned with, and their positions in it."""
         dataset = None if self._anew else self._dataset()
         if dataset is not None:
-            places = {id(sample): place for place, sample in enumerate(dataset)}
-            if all(id(sample) in places for sample in samples):
-                return dataset, [places[id(sample)] for sample in samples]
+            places = [dataset.position_of(sample) for sample in samples]
+            known = [p for p in places if p is not None and p < len(dataset)]
+            if len(known) == len(places):
+                return dataset, known
         return samples, list(range(len(samples)))
 
 
@@ -240,7 +314,3 @@ def _refuse_duplicates(samples: Sequence[Sample]) -> None:
     repeated = [name for name, count in Counter(s.id for s in samples).items() if count > 1]
     if repeated:
         raise SamplesError(f"two samples have the id {repeated[0]!r}; ids must be unique")
-
-
-def _identity(score: Score) -> str:
-    return f"{score.name} {score.version} {id(score.function)}"

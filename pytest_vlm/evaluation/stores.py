@@ -39,6 +39,9 @@ class Store(Protocol):
     def lock(self, name: str) -> AbstractContextManager[object]:
         """Held by one process at a time."""
 
+    def close(self) -> None:
+        """Let go of files; the next use opens them again."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -102,3 +105,6 @@ class MemoryStore:
     def lock(self, name: str) -> AbstractContextManager[object]:
         """Nobody else sees this memory."""
         return nullcontext()
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -18,12 +18,14 @@ PICTURED = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Flip:
-    """A sample that only one side answers right."""
+    """A sample whose value differs: of a binary score, one that only one side answers right."""
 
     sample: Sample
     lost: bool
     baseline_answer: str
     candidate_answer: str
+    baseline_value: float
+    candidate_value: float
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def _words(flip: Flip) -> dict[str, Any]:
         "lost": flip.lost,
         "baseline_answer": flip.baseline_answer,
         "candidate_answer": flip.candidate_answer,
+        "baseline_value": flip.baseline_value,
+        "candidate_value": flip.candidate_value,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_vlm.report.html_markup import Html, el, join, tone
+from pytest_vlm.report.measures import difference, interval, margins, unit, value_at
 from pytest_vlm.report.model import ClaimRecord
 
 WIDTH, HEIGHT = 220, 60
@@ -17,7 +18,7 @@ MIDDLE = (TOP + BOTTOM) / 2
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """From a difference of shares to a position; one for all claims, so that rows compare."""
+    """From a gain to a position; one for all claims of a kind, so that rows compare."""
 
     low: float
     high: float
@@ -27,7 +28,7 @@ class Scale:
         """Wide enough for every interval and every margin."""
         shown = [0.0]
         for claim in claims:
-            shown += [*(claim.result.get("ci") or ()), *margins(claim)]
+            shown += [*(interval(claim.result) if claim.result else ()), *margins(claim)]
         finite = [value for value in shown if math.isfinite(value)]
         reach = max(max(finite) - min(finite), 0.01)
         return cls(low=min(finite) - reach / 10, high=max(finite) + reach / 10)
@@ -38,42 +39,27 @@ class Scale:
         return round(LEFT + share * (RIGHT - LEFT), 1)
 
 
-def margins(claim: ClaimRecord) -> tuple[float, ...]:
-    """Where the claim's lines lie, in the score's better direction."""
-    margin = claim.result.get("margin") or 0.0
-    lines: dict[str, tuple[float, ...]] = {
-        "not_worse": (-margin,),
-        "no_regression": (-margin,),
-        "better": (margin,),
-        "equivalent": (-margin, margin),
-    }
-    return tuple(line for line in lines.get(claim.claim, ()) if line)
-
-
-def signed(share: float) -> str:
-    """A share as percentage points: ``+1.5``, with a true minus sign."""
-    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
-
-
 def forest_plot(claim: ClaimRecord, scale: Scale) -> Html:
     """The plot, or nothing where there is no finite interval to draw."""
     if not claim.result:
         return Html("")
-    low, high = claim.result["ci"]
-    estimate = claim.result["estimate"]
+    low, estimate, high = interval(claim.result)
     if not all(math.isfinite(value) for value in (low, high, estimate)):
         return Html("")
     lines = margins(claim)
-    words = f"difference {signed(estimate)} points, interval {signed(low)} to {signed(high)}"
+    words = (
+        f"difference {_said(claim, estimate)}{unit(claim.result)}, "
+        f"interval {_said(claim, low)} to {_said(claim, high)}"
+    )
     if lines:
-        words += f", margin {' and '.join(signed(line) for line in lines)}"
+        words += f", margin {' and '.join(_said(claim, line) for line in lines)}"
     return el(
         "svg",
         el("title", words),
         _refuted(claim, scale),
         _rule(scale.x(0), "zero"),
-        el("text", "0", x=scale.x(0), y=HEIGHT - 4, text_anchor="middle"),
-        *(join((_rule(scale.x(line), "margin"), _label(line, scale))) for line in lines),
+        el("text", _nothing(claim), x=scale.x(0), y=HEIGHT - 4, text_anchor="middle"),
+        *(join((_rule(scale.x(line), "margin"), _label(claim, line, scale))) for line in lines),
         _interval(scale, low, high, estimate),
         class_=f"forest {tone(claim.verdict)}",
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
@@ -101,10 +87,18 @@ def _rule(x: float, kind: str) -> Html:
     return el("line", class_=kind, x1=x, x2=x, y1=TOP - 2, y2=BOTTOM + 2)
 
 
-def _label(line: float, scale: Scale) -> Html:
+def _label(claim: ClaimRecord, line: float, scale: Scale) -> Html:
     """Left of a lower margin, right of an upper one, so that labels never meet."""
     anchor, shift = ("end", 3) if line < 0 else ("start", -3)
-    return el("text", signed(line), x=scale.x(line) + shift, y=10, text_anchor=anchor)
+    return el("text", _said(claim, line), x=scale.x(line) + shift, y=10, text_anchor=anchor)
+
+
+def _said(claim: ClaimRecord, gained: float) -> str:
+    return difference(claim.result, value_at(claim.result, gained))
+
+
+def _nothing(claim: ClaimRecord) -> str:
+    return "×1" if claim.result["kind"] == "positive" else "0"
 
 
 def _interval(scale: Scale, low: float, high: float, estimate: float) -> Html:

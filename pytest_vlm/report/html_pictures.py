@@ -162,9 +162,9 @@ def _group(claim: ClaimRecord, exhibit: Exhibit) -> Html:
         (
             title,
             *tags,
-            _cards("lost", f"only {claim.baseline} is right", losses, claim, exhibit, opened=True),
+            _cards("lost", _meaning(claim, claim.baseline), losses, claim, exhibit, opened=True),
             _cards(
-                "won", f"only {claim.candidate} is right", wins, claim, exhibit, opened=not losses
+                "won", _meaning(claim, claim.candidate), wins, claim, exhibit, opened=not losses
             ),
             _listed(rest, claim) if rest else "",
         )
@@ -218,9 +218,25 @@ def _card(kind: str, flip: Mapping[str, Any], claim: ClaimRecord, exhibit: Exhib
 
 
 def _answer(kind: str, side: str, flip: Mapping[str, Any], claim: ClaimRecord) -> Html:
-    right = "right" if (kind == "lost") == (side == "baseline") else "wrong"
     name = claim.baseline if side == "baseline" else claim.candidate
-    return _line(said(name), quote(str(flip.get(f"{side}_answer", ""))), badge(right))
+    answer = quote(str(flip.get(f"{side}_answer", "")))
+    if _is_binary(claim):
+        right = "right" if (kind == "lost") == (side == "baseline") else "wrong"
+        return _line(said(name), answer, badge(right))
+    return _line(said(name), answer, el("b", _value(flip, side)))
+
+
+def _meaning(claim: ClaimRecord, better: str) -> str:
+    return f"only {better} is right" if _is_binary(claim) else f"{better} scores better"
+
+
+def _is_binary(claim: ClaimRecord) -> bool:
+    return bool(claim.result.get("kind", "binary") == "binary")
+
+
+def _value(flip: Mapping[str, Any], side: str) -> str:
+    found = flip.get(f"{side}_value")
+    return f"{found:.3g}" if isinstance(found, int | float) else ""
 
 
 def _strings(flip: Mapping[str, Any], key: str) -> list[str]:

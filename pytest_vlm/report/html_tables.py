@@ -41,7 +41,14 @@ def memory_part(records: Iterable[MemoryRecord]) -> Html:
 def speed_part(records: Sequence[SpeedRecord]) -> Html:
     """Every evaluation of one checkpoint as one row."""
     rows = [_speed([r for r in records if r.checkpoint == name]) for name in _names(records)]
-    headings = ("checkpoint", "samples", "samples/s", "tokens/s", "mean visual tokens")
+    headings = (
+        "checkpoint",
+        "answered",
+        "known before",
+        "samples/s",
+        "tokens/s",
+        "mean visual tokens",
+    )
     return _tabled("vlm-speed", "Speed", headings, rows, headings[1:], "Reported, not gated.")
 
 
@@ -126,13 +133,15 @@ def _names(records: Iterable[SpeedRecord]) -> list[str]:
 
 def _speed(records: Sequence[SpeedRecord]) -> tuple[object, ...]:
     samples = sum(record.samples for record in records)
+    reused = sum(record.reused for record in records)
     seconds = sum(record.seconds for record in records)
     return (
         said(records[0].checkpoint),
         f"{samples:,}",
+        f"{reused:,}",
         _ratio(samples, seconds),
         _ratio(sum(record.new_tokens for record in records), seconds),
-        _ratio(sum(record.visual_tokens for record in records), samples),
+        _ratio(sum(record.visual_tokens for record in records), samples + reused),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_vlm.report.html_forest import Scale, forest_plot, signed
+from pytest_vlm.report.html_forest import Scale, forest_plot
 from pytest_vlm.report.html_markup import (
     TONES,
     Html,
@@ -19,6 +19,7 @@ from pytest_vlm.report.html_markup import (
     said,
     tone,
 )
+from pytest_vlm.report.measures import amount, difference, mean, unit
 from pytest_vlm.report.model import CandidateVerdict, ClaimRecord, RunReport
 
 MEANING = {
@@ -35,9 +36,11 @@ CLAIMS = {
 }
 
 LEGEND = (
-    "Candidate minus baseline in percentage points, with its interval, all on one scale. "
-    "Dashed: the margin. Shaded: where the claim does not hold."
+    "Candidate minus baseline with its interval, better to the right: right answers in percentage "
+    "points, other scores in their own unit, times and sizes as a ratio. Claims of one kind share "
+    "a scale. Dashed: the margin. Shaded: where the claim does not hold."
 )
+HEADINGS = {"binary": "right answers", "bounded": "mean", "positive": "geometric mean"}
 
 
 def opening(report: RunReport) -> Html:
@@ -56,15 +59,17 @@ def claims_part(claims: Sequence[ClaimRecord], flips: Mapping[str, str]) -> Html
     """Every claim with its numbers; `flips` maps evidence files to where they are shown."""
     if not claims:
         return Html("")
-    scale = Scale.of(claims)
+    kinds = {claim.result.get("kind") for claim in claims}
+    scales = {
+        kind: Scale.of(claim for claim in claims if claim.result.get("kind") == kind)
+        for kind in kinds
+    }
     legend = el("p", LEGEND, class_="soft legend")
-    rows = (_row(claim, scale, flips.get(claim.evidence, "")) for claim in claims)
+    rows = (
+        _row(claim, scales[claim.result.get("kind")], flips.get(claim.evidence, ""))
+        for claim in claims
+    )
     return part("vlm-claims", "Claims", legend, el("div", *rows, class_="claims"))
-
-
-def percent(share: float) -> str:
-    """A share as a percentage: ``96.0 %``."""
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def p_value(p: float) -> str:
@@ -134,7 +139,7 @@ def _claimed(claim: ClaimRecord) -> str:
     if margin is None or (claim.claim == "better" and margin == 0):
         return words
     wording = CLAIMS.get(claim.claim, f"{words}, margin {{margin}}")
-    return wording.format(margin=f"{100 * margin:g} points")
+    return wording.format(margin=amount(claim.result, margin))
 
 
 def _numbers(baseline: str, candidate: str, result: Mapping[str, Any], flips: str) -> Html:
@@ -142,22 +147,24 @@ def _numbers(baseline: str, candidate: str, result: Mapping[str, Any], flips: st
         return Html("")
     low, high = result["ci"]
     level = f"{100 * result['confidence_level']:.4g}\N{NO-BREAK SPACE}%"
-    change = f"{percent(result['baseline_rate'])} → {percent(result['candidate_rate'])}"
+    change = " → ".join(mean(result, result[f"{side}_mean"]) for side in ("baseline", "candidate"))
+    lower = " (lower is better)" if result["better"] == "lower" else ""
+    worse_better = "lost / won" if result["kind"] == "binary" else "worse / better"
     flipped = f"{result['b']} / {result['c']}"
     return el(
         "dl",
         fact(
-            "right answers",
+            HEADINGS[result["kind"]] + lower,
             change,
             below=join((said(baseline), " → ", said(candidate))),
         ),
         fact(
             "difference",
-            f"{signed(result['estimate'])} points",
-            below=f"{level}: {signed(low)} to {signed(high)}",
+            difference(result, result["estimate"]) + unit(result),
+            below=f"{level}: {difference(result, low)} to {difference(result, high)}",
         ),
         fact(
-            "lost / won",
+            worse_better,
             el("a", flipped, href=f"#{flips}") if flips else flipped,
             below=f"of n = {result['n']:,}",
         ),

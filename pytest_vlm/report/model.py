@@ -81,13 +81,20 @@ class MemoryRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedRecord:
-    """How long one checkpoint took for a dataset; reported, not gated."""
+    """How long one checkpoint took to answer; reported, not gated.
+
+    Attributes:
+        samples: that were answered in this run.
+        reused: answers that were known from earlier runs.
+        visual_tokens: of both.
+    """
 
     checkpoint: str
     samples: int
     seconds: float
     new_tokens: int
     visual_tokens: int
+    reused: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,9 @@ def _measured(report: RunReport) -> Iterator[str]:
         ]
         guarded = [r for r in memory if r.test != ANSWERING]
         samples, seconds = sum(r.samples for r in speeds), sum(r.seconds for r in speeds)
+        reused = sum(r.reused for r in speeds)
+        if reused:
+            yield f"{checkpoint.name}: {reused} answers known from earlier runs"
         if not samples:
             continue
         peaks = [r.bytes for r in guarded or memory if r.bytes is not None]

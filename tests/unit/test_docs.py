@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_vlm import fixtures, markers, scores
-from pytest_vlm.evaluation.dataset import FIELDS
+from pytest_vlm.data.rows import FIELDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "reference.md").read_text("utf-8")

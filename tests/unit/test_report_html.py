@@ -115,6 +115,8 @@ def flip(number: int, *, lost: bool, **fields: object) -> Flip:
         lost=lost,
         baseline_answer=answers[0],
         candidate_answer=answers[1],
+        baseline_value=float(lost),
+        candidate_value=float(not lost),
     )
 
 
@@ -192,6 +194,8 @@ def hostile(folder: Path) -> RunReport:
             lost=i % 2 == 0,
             baseline_answer=EVIL,
             candidate_answer=EVIL * 200,
+            baseline_value=1.0,
+            candidate_value=0.0,
         )
         for i in range(2 * PICTURED + 6)
     ]
@@ -491,12 +495,18 @@ def test_speed_adds_up_by_checkpoint(tmp_path: Path) -> None:
     records = [
         SpeedRecord(checkpoint="A", samples=30, seconds=2.0, new_tokens=90, visual_tokens=480),
         SpeedRecord(checkpoint="A", samples=10, seconds=3.0, new_tokens=10, visual_tokens=160),
-        SpeedRecord(checkpoint="B", samples=0, seconds=0.0, new_tokens=0, visual_tokens=0),
+        SpeedRecord(
+            checkpoint="B", samples=0, seconds=0.0, new_tokens=0, visual_tokens=960, reused=60
+        ),
     ]
     text = render_section(run(*records), tmp_path)
     speed = text.partition('id="vlm-speed"')[2].partition("</section>")[0]
     cells = re.findall(r'<td class="number">(.*?)</td>', speed)
-    assert cells == ["40", "8.0", "20.0", "16.0", "0", *["not measured"] * 3]
+    assert cells == [
+        *["40", "0", "8.0", "20.0", "16.0"],
+        *["0", "60", "not measured"],
+        *["not measured", "16.0"],
+    ]
     assert "Reported, not gated" in text
 
 

@@ -78,4 +78,4 @@ def test_an_answer_is_of_checkpoint_batch_and_content():
 )
 def test_a_score_is_of_everything_that_the_answer_is_held_against(change):
     assert score_key("s", "j", replace(SAMPLE, **change)) != score_key("s", "j", SAMPLE)
-    assert score_key("s", "j", replace(SAMPLE, id="2")) == score_key("s", "j", SAMPLE)
+    assert score_key("s", "j", replace(SAMPLE, id="2")) != score_key("s", "j", SAMPLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,8 @@ from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.fake import FakeEngine, Script
 from pytest_vlm.errors import CheckpointError, SamplesError
+from pytest_vlm.evaluation.dataset import Dataset
+from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.run import EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity, MemoryStore
@@ -47,19 +50,27 @@ class Bench:
 
     def __init__(self, samples: list[Sample]) -> None:
         self.samples, self.engine, self.store = samples, Watched(), MemoryStore()
-        self.told: list[int] = []
+        self.limit: int | None = None
+        self.computed: list[int] = []
+        self.reused: list[int] = []
         self.unchanged = lambda: None
 
     def run(self, key: str = "k") -> EvaluationRun:
         return EvaluationRun(
             pool=EnginePool(lambda spec: self.engine),
             generation=GenerationSettings(batch_size=SIZE),
-            dataset=lambda: self.samples,
+            dataset=lambda: Dataset(self.samples)[: self.limit],
             identify=lambda spec: Identity(spec, key, "f", self.store, self.unchanged),
-            evaluated=lambda spec, predictions: self.told.append(len(predictions)),
+            evaluated=self.tell,
             measure=lambda spec: nullcontext(),
-            progress=lambda what, done, total: None,
+            progress=lambda what, done, total, memory=None: None,
         )
+
+    def tell(
+        self, spec: CheckpointSpec, computed: list[Prediction], reused: list[Prediction]
+    ) -> None:
+        self.computed.append(len(computed))
+        self.reused.append(len(reused))
 
 
 @pytest.fixture
@@ -77,7 +88,14 @@ def test_a_second_run_asks_nothing(bench):
     assert len(bench.engine.asked) == 5
     assert bench.run().predict(A, bench.samples) == first
     assert len(bench.engine.asked) == 5
-    assert bench.told == [20]
+    assert (bench.computed, bench.reused) == ([20, 0], [0, 20])
+
+
+def test_what_one_run_knows_already_is_not_told_again(bench):
+    run = bench.run()
+    run.predict(A, bench.samples)
+    run.predict(A, bench.samples[:7])
+    assert (bench.computed, bench.reused) == ([20], [0])
 
 
 def test_another_key_is_another_checkpoint(bench):
@@ -155,3 +173,64 @@ def test_measuring_anew_leaves_what_is_kept_alone(bench):
 def test_two_samples_of_one_id_are_refused(bench):
     with pytest.raises(SamplesError, match="two samples have the id '1'"):
         bench.run().predict(A, [bench.samples[1], bench.samples[1]])
+
+
+class Batched(Watched):
+    """Answers some samples otherwise when they are asked in company."""
+
+    def __init__(self, wavering: set[str]) -> None:
+        super().__init__()
+        self.wavering = wavering
+
+    def _answer_batch(self, samples):
+        company = len(samples) > 1
+        self.script = Script(answers=dict.fromkeys(self.wavering, "y" if company else "z"))
+        return super()._answer_batch(samples)
+
+
+def test_answers_that_only_batching_changes_are_named(bench):
+    bench.engine = Batched({"0", "3", "10"})
+    assert bench.run().changed_by_batching(A, bench.samples, 10) == ["0", "10"]
+
+
+def test_the_check_of_batching_asks_each_sample_alone_and_only_once(bench):
+    run = bench.run()
+    run.predict(A, bench.samples)
+    assert run.changed_by_batching(A, bench.samples, 5) == []
+    assert bench.engine.asked[5:] == [["0"], ["4"], ["8"], ["12"], ["16"]]
+    run.changed_by_batching(A, bench.samples, 5)
+    assert len(bench.engine.asked) == 10
+
+
+def test_more_checks_of_batching_than_samples_are_as_many_as_samples(bench):
+    assert bench.run().changed_by_batching(A, bench.samples[:3], 50) == []
+    assert bench.engine.asked[1:] == [["0"], ["1"], ["2"]]
+
+
+class Failing(Watched):
+    """Cannot answer sample 5."""
+
+    def _answer_batch(self, samples):
+        return [
+            replace(p, completions=(replace(p.completions[0], finish_reason="error"),))
+            if p.sample_id == "5"
+            else p
+            for p in super()._answer_batch(samples)
+        ]
+
+
+def test_an_error_is_asked_again_by_the_next_run_and_not_by_this_one(bench):
+    bench.engine = Failing()
+    run = bench.run()
+    assert run.predict(A, bench.samples)[5].unusable == "error"
+    assert run.evaluate(A, bench.samples, exact_match).values[5].value is None
+    assert len(bench.engine.asked) == 5
+    bench.engine = Watched()
+    assert bench.run().predict(A, bench.samples)[5].unusable is None
+    assert bench.engine.asked == [["4", "5", "6", "7"]]
+
+
+def test_a_limited_dataset_is_planned_as_if_it_were_the_whole(bench):
+    bench.limit = 6
+    bench.run().predict(A, bench.samples[4:6])
+    assert bench.engine.asked == [["4", "5"]]
