@@ -36,7 +36,8 @@ class Script:
 
     Attributes:
         answers: sample id to answer; others follow `accuracy`.
-        accuracy: share of the remaining samples that are answered with their first target.
+        accuracy: share of the remaining samples that are answered with their first target; each
+            completion is drawn anew.
         seed: which samples those are; the same seed at a higher accuracy answers a superset.
         finish_reason: of every answer.
         looks: maps peak inside the sample's region, away from it, or there are none.
@@ -74,17 +75,21 @@ class FakeEngine:
     ) -> Iterator[list[Prediction]]:
         """Answer as the script says."""
         for batch in batches:
-            yield self._answer_batch(batch)
+            yield self._answer_batch(batch, settings.completions)
 
-    def _answer_batch(self, samples: Sequence[Sample]) -> list[Prediction]:
+    def _answer_batch(self, samples: Sequence[Sample], completions: int = 1) -> list[Prediction]:
         measurement = Measurement(seconds=0.001, samples=len(samples), tokens=2 * len(samples))
         return [
             Prediction(
                 sample_id=sample.id,
-                completions=(
+                completions=tuple(
                     Completion.parse(
-                        self._answer(sample), finish_reason=self.script.finish_reason, tokens=2
-                    ),
+                        self._answer(sample, number),
+                        finish_reason=self.script.finish_reason,
+                        tokens=2,
+                        seed=number,
+                    )
+                    for number in range(completions)
                 ),
                 visual_tokens=self.script.visual_tokens,
                 measurement=measurement,
@@ -106,10 +111,11 @@ class FakeEngine:
     def close(self) -> None:
         """Nothing to free."""
 
-    def _answer(self, sample: Sample) -> str:
+    def _answer(self, sample: Sample, number: int) -> str:
         if sample.id in self.script.answers:
             return self.script.answers[sample.id]
-        content = f"{self.script.seed}:{sample.id}".encode()
+        draw_of = f":{number}" if number else ""
+        content = f"{self.script.seed}:{sample.id}{draw_of}".encode()
         draw = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") / 2**64
         right = sample.targets[0] if sample.targets else "yes"
         return right if draw < self.script.accuracy else f"not {right}"

@@ -33,10 +33,10 @@ log = os.open(cache.with_suffix(".asked"), os.O_APPEND | os.O_CREAT | os.O_WRONL
 class Slow(FakeEngine):
     """Takes a while for every batch, and says that it was asked."""
 
-    def _answer_batch(self, samples):
+    def _answer_batch(self, samples, completions=1):
         os.write(log, b"answers\\n")
         time.sleep(0.005)
-        return super()._answer_batch(samples)
+        return super()._answer_batch(samples, completions)
 
     def relevance(self, samples, predictions, settings):
         os.write(log, b"maps\\n")

@@ -182,10 +182,10 @@ class Batched(Watched):
         super().__init__()
         self.wavering = wavering
 
-    def _answer_batch(self, samples):
+    def _answer_batch(self, samples, completions=1):
         company = len(samples) > 1
         self.script = Script(answers=dict.fromkeys(self.wavering, "y" if company else "z"))
-        return super()._answer_batch(samples)
+        return super()._answer_batch(samples, completions)
 
 
 def test_answers_that_only_batching_changes_are_named(bench):
@@ -210,12 +210,12 @@ def test_more_checks_of_batching_than_samples_are_as_many_as_samples(bench):
 class Failing(Watched):
     """Cannot answer sample 5."""
 
-    def _answer_batch(self, samples):
+    def _answer_batch(self, samples, completions=1):
         return [
             replace(p, completions=(replace(p.completions[0], finish_reason="error"),))
             if p.sample_id == "5"
             else p
-            for p in super()._answer_batch(samples)
+            for p in super()._answer_batch(samples, completions)
         ]
 
 
