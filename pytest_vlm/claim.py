@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_vlm.errors import ClaimNotShown, SamplesError
+from pytest_vlm.evaluation.lasting import lasting_values
 from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.pairing import Pairs
@@ -134,7 +135,8 @@ class Comparison:
     def _applicable(self) -> list[Sample]:
         for library in self.score.libraries:
             require(library, self.score.name)
-        samples = [sample for sample in self.samples if self.score.applies_to(sample)]
+        with lasting_values():
+            samples = [sample for sample in self.samples if self.score.applies_to(sample)]
         if not samples:
             raise SamplesError(
                 f"none of {len(self.samples)} samples carries {self._needs()}, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict
 
 from pytest_vlm.evaluation.predictions import Completion, Prediction
 from pytest_vlm.scores.score import ScoreValue
@@ -27,7 +26,7 @@ def dump_prediction(prediction: Prediction) -> bytes:
 
 def load_prediction(payload: bytes, sample_id: str) -> Prediction:
     """The inverse of `dump_prediction`."""
-    completions, visual_tokens, batch_plan, events = json.loads(payload)
+    completions, visual_tokens, batch_plan, events = json.loads(payload.decode())
     return Prediction(
         sample_id=sample_id,
         completions=tuple(
@@ -49,9 +48,11 @@ def load_prediction(payload: bytes, sample_id: str) -> Prediction:
 
 def dump_score(value: ScoreValue) -> bytes:
     """What a score said."""
-    return json.dumps(asdict(value), separators=(",", ":")).encode()
+    content = [value.value, value.variance, value.reason, value.unparsable]
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def load_score(payload: bytes) -> ScoreValue:
     """The inverse of `dump_score`."""
-    return ScoreValue(**json.loads(payload))
+    value, variance, reason, unparsable = json.loads(payload.decode())
+    return ScoreValue(value=value, variance=variance, reason=reason, unparsable=unparsable)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -16,6 +18,7 @@ from pytest_vlm.errors import SamplesError
 from pytest_vlm.evaluation.samples import Sample
 
 Record = TypeVar("Record")
+REMEMBERED = 16_384
 
 
 class Table(Protocol[Record]):
@@ -54,9 +57,13 @@ class CheckedTable:
     def __init__(self, table: Table[Any], parser: RowParser) -> None:
         self._table = table
         self._parser = parser
+        self._living: WeakValueDictionary[int, Sample] = WeakValueDictionary()
+        self._latest: deque[Sample] = deque(maxlen=REMEMBERED)
         hashes = array("q")
         for position, record in enumerate(table.scan()):
-            hashes.append(hash(self._sample(record, position, check=True).id))
+            sample = self._sample(record, position, check=True)
+            hashes.append(hash(sample.id))
+            self._remember(sample, position)
         if not hashes:
             raise SamplesError(
                 f"{table.name} holds no samples; write one JSON object a line, for example "
@@ -64,7 +71,6 @@ class CheckedTable:
             )
         self._ids = _IdIndex(hashes)
         self._count = len(hashes)
-        self._living: WeakValueDictionary[int, Sample] = WeakValueDictionary()
         self._refuse_repeated()
 
     def __len__(self) -> int:
@@ -79,11 +85,18 @@ class CheckedTable:
                 if sample is None:
                     record = record or opened.enter_context(self._table.reading())
                     sample = self._living[position] = self._sample(record(position), position)
+                    self._remember(sample, position)
                 yield sample
 
     def candidates(self, id: str) -> Iterator[int]:
         """Positions of the few samples that may have this id."""
         return self._ids.candidates(id)
+
+    def _remember(self, sample: Sample, position: int) -> None:
+        """Keep the latest samples, unless they hold their pictures."""
+        if all(isinstance(frame.source, Path) for frame in sample.frames):
+            self._living[position] = sample
+            self._latest.append(sample)
 
     def _sample(self, record: Any, position: int, *, check: bool = False) -> Sample:
         try:

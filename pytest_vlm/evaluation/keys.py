@@ -52,12 +52,12 @@ def checkpoint_key(
 
 def answer_key(checkpoint: str, batch: str, sample: Sample) -> str:
     """One sample's answer in one batch."""
-    return _digest([checkpoint, batch, sample.digest])
+    return _joined(checkpoint, batch, sample.digest)
 
 
 def heatmap_key(checkpoint: str, batch: str, sample: Sample, answer: str) -> str:
     """The map of one sample's answer, made in one batch."""
-    return _digest([checkpoint, batch, sample.digest, answer, "map"])
+    return _joined(checkpoint, batch, sample.digest, "map", answer)
 
 
 def score_key(score: str, judged: str, sample: Sample) -> str:
@@ -68,16 +68,7 @@ def score_key(score: str, judged: str, sample: Sample) -> str:
         judged: key of the answer or of the map.
         sample: everything of it that a score may hold the answer against.
     """
-    held_against = [
-        sample.id,
-        sample.cluster,
-        sample.targets,
-        sample.choices,
-        [[r.box, r.media, r.frame] for r in sample.regions],
-        sample.tags,
-        dict(sample.meta),
-    ]
-    return _digest([score, judged, held_against])
+    return _joined(score, judged, sample.reference_digest)
 
 
 def installed_versions() -> dict[str, str]:
@@ -94,3 +85,9 @@ def installed_versions() -> dict[str, str]:
 def _digest(content: object) -> str:
     text = json.dumps(content, sort_keys=True, default=repr)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _joined(*names: str) -> str:
+    """Of names of which only the last one may hold a line break."""
+    text = "\n".join(names).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()

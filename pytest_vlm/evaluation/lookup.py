@@ -30,18 +30,22 @@ class Answers:
     found_keys: dict[int, str]
     positions: Sequence[int]
 
-    def take(self, planned: PlannedBatch, store: Store, failed: Mapping[str, Prediction]) -> bool:
-        """Look the wanted rows up, also among those that failed; False where one is missing."""
-        stored = store.predictions(list(zip(planned.keys, planned.ids, strict=True)))
-        rows = [
-            prediction or failed.get(key)
-            for key, prediction in zip(planned.keys, stored, strict=True)
-        ]
-        known = [prediction for prediction in rows if prediction is not None]
-        if len(known) < len(rows):
-            return False
-        self._put(planned, known)
-        return True
+    def take(
+        self, planned: Sequence[PlannedBatch], store: Store, failed: Mapping[str, Prediction]
+    ) -> list[PlannedBatch]:
+        """Look wanted rows up, also among those that failed; the batches that miss one."""
+        keys = [key for one in planned for key in one.keys]
+        ids = [id for one in planned for id in one.ids]
+        stored = iter(store.predictions(list(zip(keys, ids, strict=True))))
+        missing = []
+        for one in planned:
+            rows = [next(stored) or failed.get(key) for key in one.keys]
+            known = [prediction for prediction in rows if prediction is not None]
+            if len(known) == len(rows):
+                self._put(one, known)
+            else:
+                missing.append(one)
+        return missing
 
     def put(self, planned: PlannedBatch, predictions: Sequence[Prediction]) -> None:
         """Take the wanted rows of a batch that was just answered."""

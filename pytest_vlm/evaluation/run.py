@@ -14,6 +14,7 @@ from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.batch_plan import LOOK, Batch, plan_batches, plan_look
 from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.keys import answer_key, heatmap_key, score_key
+from pytest_vlm.evaluation.lasting import lasting_values
 from pytest_vlm.evaluation.lookup import Answers, Explained, PlannedBatch, find_wanted
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
@@ -158,7 +159,8 @@ class EvaluationRun:
             explained = self._explained(who, samples, predictions)
         judged = explained.keys if explained else [key for _, _, key in answered]
         keys = [score_key(score.identity, *pair) for pair in zip(judged, samples, strict=True)]
-        known = dict(enumerate(who.store.scores(keys)))
+        with lasting_values():
+            known = dict(enumerate(who.store.scores(keys)))
         missing = [place for place, value in known.items() if value is None]
         if missing:
             maps = self._maps(who, explained) if explained else [None] * len(samples)
@@ -193,19 +195,20 @@ class EvaluationRun:
     def _answers(self, who: Identity, samples: Sequence[Sample], *, alone: bool = False) -> Answers:
         _refuse_duplicates(samples)
         size = 1 if alone else self._generation.batch_size
-        whole, positions = self._within_dataset(samples)
-        wanted = dict(zip(positions, samples, strict=True))
-        planned = list(find_wanted(self._plan(whole, wanted, size), wanted, who.key))
-        answers = Answers({}, {}, positions)
-        missing = [one for one in planned if not answers.take(one, who.store, self._failed)]
+        with lasting_values():
+            whole, positions = self._within_dataset(samples)
+            wanted = dict(zip(positions, samples, strict=True))
+            planned = list(find_wanted(self._plan(whole, wanted, size), wanted, who.key))
+            answers = Answers({}, {}, positions)
+            missing = answers.take(planned, who.store, self._failed)
         new = [place for place, key in answers.found_keys.items() if key not in self._seen]
         reused, computed = [answers.found[place] for place in new], list[Prediction]()
         if missing:
             plan = "".join(one.batch.digest for one in planned)
             name = hashlib.blake2b(plan.encode(), digest_size=8).hexdigest()
             with who.store.lock(f"{who.key}-{name}"):
-                todo = [one for one in missing if not answers.take(one, who.store, self._failed)]
-                for one, predictions in self._compute(who, whole, todo):
+                missing = answers.take(missing, who.store, self._failed)
+                for one, predictions in self._compute(who, whole, missing):
                     answers.put(one, predictions)
                     computed += predictions
         if reused or computed:
@@ -302,12 +305,16 @@ class EvaluationRun:
     def _within_dataset(self, samples: Sequence[Sample]) -> tuple[Sequence[Sample], list[int]]:
         """What the samples are planned with, and their positions in it."""
         dataset = None if self._anew else self._dataset()
-        if dataset is not None:
+        if dataset is None:
+            return samples, list(range(len(samples)))
+        if isinstance(samples, Dataset) and samples.root is dataset.root:
+            places: list[int | None] = list(map(int, samples.positions))
+        else:
             places = [dataset.position_of(sample) for sample in samples]
-            known = [p for p in places if p is not None and p < len(dataset)]
-            if len(known) == len(places):
-                return dataset, known
-        return samples, list(range(len(samples)))
+        known = [place for place in places if place is not None and place < len(dataset)]
+        if len(known) < len(places):
+            return samples, list(range(len(samples)))
+        return dataset, known
 
 
 def _refuse_duplicates(samples: Sequence[Sample]) -> None:

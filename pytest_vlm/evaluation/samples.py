@@ -208,13 +208,13 @@ class Sample:
         message = Message(role="user", parts=(Image(source=image), Text(text=query)))
         return cls(id=id, messages=(message,), **fields)
 
-    @property
+    @cached_property
     def media(self) -> tuple[Image | Video, ...]:
         """Images and videos in order of appearance."""
         parts = (part for message in self.messages for part in message.parts)
         return tuple(part for part in parts if not isinstance(part, Text))
 
-    @property
+    @cached_property
     def frames(self) -> tuple[Image, ...]:
         """Every picture in order of appearance; a video counts as its frames."""
         return tuple(
@@ -234,6 +234,16 @@ class Sample:
     @cached_property
     def _media_cluster(self) -> str:
         return "+".join(map(_digest_or_path, self.frames)) or self.id
+
+    @cached_property
+    def reference_digest(self) -> str:
+        """What a score may hold an answer against. 32 hexadecimal digits."""
+        seen = [
+            [self.id, self.cluster, self.targets, self.choices, self.tags, dict(self.meta)],
+            [[region.box, region.media, region.frame] for region in self.regions],
+        ]
+        text = json.dumps(seen, sort_keys=True, default=repr)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     @cached_property
     def digest(self) -> str:

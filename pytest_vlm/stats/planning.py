@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
-
 from pytest_vlm.errors import StatisticsError
-from pytest_vlm.stats.distributions import normal_quantile
+from pytest_vlm.stats.distributions import normal_quantile, root
 
 POWER = 0.8
 
@@ -70,7 +68,7 @@ def detectable_effect(
 
     if surplus(1.0) < 0:
         return 1.0
-    return float(brentq(surplus, 1e-6, 1.0, xtol=1e-9))
+    return root(surplus, 1e-6, 1.0)
 
 
 def pairs_to_detect(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
+from pytest_vlm.stats.distributions import root
 
 
 def tango_z(b: float, c: float, n: float, delta: float) -> float:
@@ -43,6 +43,6 @@ def tango_interval(b: float, c: float, n: float, critical: float) -> tuple[float
         low, high = (tango_z(b, c, n, side) - target for side in (-edge, edge))
         if low * high > 0:
             return fallback
-        return float(brentq(lambda d: tango_z(b, c, n, d) - target, -edge, edge, xtol=1e-12))
+        return root(lambda d: target - tango_z(b, c, n, d), -edge, edge)
 
     return crossing(critical, -1.0), crossing(-critical, 1.0)

@@ -25,6 +25,7 @@ PURE = (
     "evaluation.predictions",
     "evaluation.batch_plan",
     "evaluation.keys",
+    "evaluation.lasting",
     "evaluation.lookup",
     "evaluation.stores",
     "scores",
