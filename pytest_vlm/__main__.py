@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pytest_vlm.commands import accept, cache
+from pytest_vlm.commands import accept, cache, compare
 from pytest_vlm.errors import VlmError
 
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="What is done between runs of pytest-vlm. Each command has its own --help.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (accept, cache):
+    for command in (compare, accept, cache):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:

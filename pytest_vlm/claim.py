@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_vlm.heatmap.heatmap import Heatmap
 
 NAMED = 5
+NO_FILE_NAME = re.compile(r"[^\w.]+")
 Maps = tuple[Sequence["Heatmap | None"], Sequence["Heatmap | None"]]
 
 
@@ -206,6 +208,8 @@ class Comparison:
         result: ComparisonResult | None = None,
     ) -> None:
         id = self.new_id()
+        if pairs is not None and self.settings.log is not None:
+            pairs.write_logs(self.settings.log / NO_FILE_NAME.sub("-", id.rpartition("::")[2]))
         flips = pairs.flips() if pairs is not None and result is not None else []
         self.record(
             ClaimRecord(

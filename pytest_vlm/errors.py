@@ -10,6 +10,7 @@
      ├─ EngineError                 a model that could not answer
      │   └─ RelevanceUnavailable    a checkpoint that gives no relevance map
      ├─ StatisticsError (ValueError)  arrays that cannot be compared
+     ├─ LogError                    a sample log that cannot be read, or paired with another
      ├─ GoldenError                 a golden that cannot be read or written
      └─ AppError                    the app under test did not start or did not answer
 
@@ -51,6 +52,10 @@ class RelevanceUnavailable(EngineError):
 
 class StatisticsError(VlmError, ValueError):
     """The numbers handed to a statistical test cannot be compared."""
+
+
+class LogError(VlmError):
+    """A sample log cannot be read, or two of them cannot be paired."""
 
 
 class GoldenError(VlmError):

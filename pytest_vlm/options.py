@@ -238,6 +238,13 @@ OPTIONS = (
         "folder for index.html, run.json and pending goldens; default vlm-report",
         Path,
     ),
+    Option(
+        "log",
+        "log",
+        "DIR",
+        "write every claim's answers as JSON lines, for python -m pytest_vlm compare",
+        Path,
+    ),
     Option("goldens", "goldens", "DIR", "folder of the accepted goldens; default goldens", Path),
     Option(
         "accept_goldens",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.kinds import Kind
+from pytest_vlm.logs.own import write_log
 from pytest_vlm.report.evidence import Flip
 from pytest_vlm.scores.score import Score
 from pytest_vlm.stats.mcnemar import mcnemar_midp
@@ -98,6 +101,13 @@ class Pairs:
         a, b = self.names
         return [f"unusable answers differ: {sum(before)} for {a}, {sum(after)} for {b}"]
 
+    def write_logs(self, folder: Path) -> None:
+        """Each side's answers and values, as a log that can be compared again."""
+        for name, side in zip(self.names, (self.baseline, self.candidate), strict=True):
+            values = [value.value for value in side.values]
+            path = folder / f"{name}.jsonl"
+            write_log(path, self.samples, side.predictions, {self.score.name: values})
+
     def flips(self) -> list[Flip]:
         """The samples whose value differs; those with the largest difference first."""
         before, after = self.numbers()
@@ -106,8 +116,8 @@ class Pairs:
             Flip(
                 sample=sample,
                 lost=sign * (after[i] - before[i]) < 0,
-                baseline_answer=self.baseline.predictions[i].answer,
-                candidate_answer=self.candidate.predictions[i].answer,
+                baseline_answer=_answers(self.baseline.predictions[i]),
+                candidate_answer=_answers(self.candidate.predictions[i]),
                 baseline_value=before[i],
                 candidate_value=after[i],
             )
@@ -115,3 +125,7 @@ class Pairs:
             if before[i] != after[i]
         ]
         return sorted(flips, key=lambda flip: -abs(flip.candidate_value - flip.baseline_value))
+
+
+def _answers(prediction: Prediction) -> str:
+    return " | ".join(completion.answer for completion in prediction.completions)

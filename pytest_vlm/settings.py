@@ -86,6 +86,7 @@ class Settings:
     app: str | None = None
     app_url: str | None = None
     report: Path | None = None
+    log: Path | None = None
     goldens: Path = Path("goldens")
     accept_goldens: bool = False
     generation: GenerationSettings = field(default_factory=GenerationSettings)

@@ -1,0 +1,124 @@
+"""Result tables of VLMEvalKit: ``MODEL_DATASET.xlsx``, ``.tsv`` or ``.json``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_vlm.errors import LogError
+from pytest_vlm.logs.entries import Entry, numbers
+from pytest_vlm.logs.lines import field
+
+OPTIONS = "ABCDEFGH"
+CLUSTERS = ("image_path", "image")
+
+
+def recognises(record: Mapping[str, Any]) -> bool:
+    """Whether it is a row of such a table."""
+    return {"index", "question", "prediction"} <= record.keys()
+
+
+def entries(record: dict[str, Any], where: str, cluster: str) -> Iterator[Entry]:
+    """The entry of a row.
+
+    Raises:
+        LogError: a row without index, question or prediction.
+    """
+    if not recognises(record):
+        raise LogError(f"{where}: it has no 'index', 'question' and 'prediction'")
+    options = {o: str(record[o]) for o in OPTIONS if record.get(o) not in (None, "")}
+    answer = record.get("answer")
+    yield Entry(
+        id=str(record["index"]),
+        question=str(record["question"]),
+        targets=() if answer in (None, "") else (str(answer),),
+        answers=("" if record["prediction"] is None else str(record["prediction"]),),
+        choices=tuple(options.values()),
+        recorded=_scores(record),
+        cluster=field(record, cluster, where) if cluster else _image(record),
+    )
+
+
+def table(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each row stands, and its cells by the names of the columns.
+
+    Raises:
+        LogError: it cannot be read.
+    """
+    if path.suffix == ".xlsx":
+        yield from _sheet(path)
+    else:
+        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # pictures stand in cells
+        with path.open(encoding="utf-8-sig", newline="", errors="strict") as file:
+            try:
+                for row in (reader := csv.DictReader(file, delimiter="\t")):
+                    yield f"{path}, line {reader.line_num}", dict(row)
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise LogError(f"{path} is no table in UTF-8 ({error})") from error
+
+
+def _sheet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        from openpyxl import load_workbook
+    except ImportError:
+        raise LogError(f"{path} needs openpyxl: pip install 'pytest-vlm[logs]'") from None
+    try:
+        rows = (
+            load_workbook(path, read_only=True, data_only=True)
+            .worksheets[0]
+            .iter_rows(values_only=True)
+        )
+        header = [str(name) for name in next(rows, ())]
+        for number, row in enumerate(rows, 2):
+            yield f"{path}, row {number}", dict(zip(header, row, strict=False))
+    except LogError:
+        raise
+    except Exception as error:  # openpyxl raises whatever its parsers do
+        raise LogError(f"{path} is no workbook that can be read ({error})") from error
+
+
+def whole(path: Path) -> object:
+    """The content of a JSON file.
+
+    Raises:
+        LogError: it is none.
+    """
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise LogError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise LogError(f"{path}: not valid JSON ({error}); was the run interrupted?") from error
+
+
+def rows(path: Path, content: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a table that was written as a JSON list, or column by column."""
+    found = content if isinstance(content, list) else []
+    if isinstance(content, dict):
+        columns = {name: cells for name, cells in content.items() if isinstance(cells, dict)}
+        numbered = dict.fromkeys(number for cells in columns.values() for number in cells)
+        found = [{name: cells.get(i) for name, cells in columns.items()} for i in numbered]
+    for number, row in enumerate(found, 1):
+        if not isinstance(row, dict):
+            raise LogError(f"{path}, row {number}: expected an object")
+        yield f"{path}, row {number}", row
+
+
+def _scores(record: Mapping[str, Any]) -> dict[str, float]:
+    values = {name: record[name] for name in ("hit", "score") if name in record}
+    return numbers({name: _number(value) for name, value in values.items()})
+
+
+def _number(value: object) -> object:
+    try:
+        return float(str(value))
+    except ValueError:
+        return value
+
+
+def _image(record: Mapping[str, Any]) -> str:
+    return next((str(record[name]) for name in CLUSTERS if record.get(name)), "")
