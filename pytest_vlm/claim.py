@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_vlm.errors import ClaimNotShown, SamplesError
+from pytest_vlm.errors import ClaimNotShown, SamplesError, SettingsError
 from pytest_vlm.evaluation.lasting import lasting_values
+from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.evaluation.speed import MeasuredPairs
 from pytest_vlm.pairing import Pairs
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import ClaimRecord, Record
 from pytest_vlm.scores.libraries import require
-from pytest_vlm.scores.score import Score
+from pytest_vlm.scores.score import Case, Score
 from pytest_vlm.settings import Settings
 from pytest_vlm.stats.clusters import least_deff
 from pytest_vlm.stats.compare import check_bound, compare
@@ -31,6 +33,17 @@ if TYPE_CHECKING:
 
 NAMED = 5
 NO_FILE_NAME = re.compile(r"[^\w.]+")
+
+
+def not_measured(samples: Sequence[Sample]) -> MeasuredPairs:
+    """Logs have no time and no memory.
+
+    Raises:
+        SettingsError: always.
+    """
+    raise SettingsError("time and memory are measured by asking a checkpoint; there is none here")
+
+
 Maps = tuple[Sequence["Heatmap | None"], Sequence["Heatmap | None"]]
 
 
@@ -68,6 +81,7 @@ class Comparison:
     maps: Callable[[Sequence[Sample]], Maps]
     evidence: EvidenceFolder
     record: Callable[[Record], None]
+    measure: Callable[[Sequence[Sample]], MeasuredPairs] = not_measured
 
     def assert_not_worse(self, *, margin: float) -> ComparisonResult:
         """Claim that the candidate loses less than `margin` (0.05 is five percentage points)."""
@@ -174,12 +188,30 @@ class Comparison:
         return math.inf if self.score.kind == "positive" else high - low
 
     def _evaluate(self, samples: Sequence[Sample]) -> Pairs:
+        if "measurement" in self.score.needs:
+            return self._measured(self.measure(samples))
         return Pairs(
             score=self.score,
             names=(self.baseline.name, self.candidate.name),
             samples=tuple(samples),
             baseline=self.baseline.evaluate(samples),
             candidate=self.candidate.evaluate(samples),
+        )
+
+    def _measured(self, measured: MeasuredPairs) -> Pairs:
+        """Every batch is a sample of its own here, in the cluster of its block."""
+
+        def judge(predictions: Sequence[Prediction]) -> Evaluation:
+            cases = zip(measured.samples, predictions, strict=True)
+            values = self.score([Case(sample=s, prediction=p) for s, p in cases])
+            return Evaluation(predictions=tuple(predictions), values=tuple(values))
+
+        return Pairs(
+            score=self.score,
+            names=(self.baseline.name, self.candidate.name),
+            samples=measured.samples,
+            baseline=judge(measured.baseline),
+            candidate=judge(measured.candidate),
         )
 
     def _compare(self, claim: Claim, pairs: Pairs, **bound: float) -> ComparisonResult:
@@ -210,7 +242,8 @@ class Comparison:
         id = self.new_id()
         if pairs is not None and self.settings.log is not None:
             pairs.write_logs(self.settings.log / NO_FILE_NAME.sub("-", id.rpartition("::")[2]))
-        flips = pairs.flips() if pairs is not None and result is not None else []
+        shown = pairs is not None and result is not None and "measurement" not in self.score.needs
+        flips = pairs.flips() if pairs is not None and shown else []
         self.record(
             ClaimRecord(
                 id=id,
@@ -233,6 +266,8 @@ class Comparison:
             yield from result.warnings
         if pairs is not None:
             yield from pairs.marks(self.settings.alpha)
+            if "measurement" in self.score.needs:
+                return
             yield from self._batching_noise(pairs.samples)
             left_out = len(self.samples) - len(pairs.samples)
             if left_out:

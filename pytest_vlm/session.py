@@ -31,6 +31,7 @@ from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.run import Evaluation, EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.evaluation.speed import SpeedPass
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.store import GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -109,6 +110,12 @@ class Session:
             progress=lambda what, done, total, memory=None: progress(
                 what, done, total, self._measuring.in_use()
             ),
+        )
+        self._speed = SpeedPass(
+            engine=self._pool.get,
+            meter=self._devices.meter,
+            generation=settings.generation,
+            progress=progress,
         )
         self._numbers = count(1)
         self._app: AppServer | None = None
@@ -218,7 +225,7 @@ class Session:
         Args:
             candidate: whom it is about.
             samples: those that the score does not apply to are left out, and counted.
-            score: a binary one.
+            score: of any kind; one that needs a measurement is measured anew.
             test: on whose behalf, for the report.
             new_id: names each claim that is recorded; by default they are numbered.
         """
@@ -236,6 +243,7 @@ class Session:
             ),
             evidence=EvidenceFolder(self.folder),
             record=self.record,
+            measure=lambda chosen: self._speed.measure(self.baseline, candidate, chosen),
         )
 
     def golden(self, candidate: CheckpointSpec, *, test: str, name: str, node: str) -> GoldenCheck:

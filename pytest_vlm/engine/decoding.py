@@ -6,13 +6,14 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL.Image import Image as PILImage
 
 from pytest_vlm.errors import SamplesError
 from pytest_vlm.evaluation.predictions import Completion, Prediction
-from pytest_vlm.evaluation.samples import Image, Sample
+from pytest_vlm.evaluation.samples import Image, Part, Sample, Video
+from pytest_vlm.settings import GenerationSettings
 
 THREADS = 2
 AHEAD = 2
@@ -57,13 +58,15 @@ class Question:
 
 
 def decode_ahead(
-    batches: Iterable[Sequence[Sample]], max_pixels: int | None
+    batches: Iterable[Sequence[Sample]], settings: GenerationSettings
 ) -> Iterator[list[Question]]:
     """The batches in order; questions about one picture share it, decoded once a batch."""
+    max_pixels = settings.max_pixels
     pending: deque[list[_Opening]] = deque()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="vlm-decode") as threads:
         try:
-            for batch in batches:
+            for given in batches:
+                batch = [thin_videos(sample, settings.video_frames) for sample in given]
                 pictures = {
                     frame: threads.submit(Picture.decode, frame, max_pixels)
                     for frame in dict.fromkeys(frame for sample in batch for frame in sample.frames)
@@ -75,6 +78,30 @@ def decode_ahead(
                 yield [opening.question() for opening in pending.popleft()]
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+def thin_videos(sample: Sample, frames: int | None) -> Sample:
+    """The sample with at most so many frames a video, evenly spread, the first and last among them.
+
+    The one frame of a video that may have one is its middle.
+    """
+    if frames is None or all(
+        len(medium.frames) <= frames for medium in sample.media if isinstance(medium, Video)
+    ):
+        return sample
+    messages = tuple(
+        replace(message, parts=tuple(_thinned(part, frames) for part in message.parts))
+        for message in sample.messages
+    )
+    return replace(sample, messages=messages)
+
+
+def _thinned(part: Part, frames: int) -> Part:
+    if not isinstance(part, Video) or len(part.frames) <= frames:
+        return part
+    last = len(part.frames) - 1
+    places = [last // 2] if frames == 1 else [round(i * last / (frames - 1)) for i in range(frames)]
+    return Video(frames=tuple(part.frames[place] for place in places))
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,25 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import StoppingCriteriaList
+from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.attention import capture_rows, decoder_attention
 from pytest_vlm.engine.cells import picture_grids, token_heatmap
+from pytest_vlm.engine.completions import read_completions
 from pytest_vlm.engine.decoding import Question, decode_ahead
 from pytest_vlm.engine.loading import choose_device, load_model
 from pytest_vlm.engine.prompting import EncodedBatch, Prompting
 from pytest_vlm.engine.sampling import draw_keys, draw_processors
 from pytest_vlm.engine.stopping import StopTexts
+from pytest_vlm.engine.thinking import ThinkingBudget
+from pytest_vlm.engine.timing import FirstToken
 from pytest_vlm.engine.vision import encode_pictures
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
@@ -51,6 +55,7 @@ class LocalEngine:
         self._prompting = Prompting(folder)
         self._events = (*loaded.events, *self._prompting.events)
         self._layers = decoder_attention(self._model, LAYERS)
+        self._config: tuple[GenerationSettings, Any] | None = None
 
     @property
     def no_relevance(self) -> str:
@@ -63,7 +68,7 @@ class LocalEngine:
         self, batches: Iterable[Sequence[Sample]], settings: GenerationSettings
     ) -> Iterator[list[Prediction]]:
         """Answer batch by batch; a sample that cannot be asked gets an ``error``, and why."""
-        for questions in decode_ahead(batches, settings.max_pixels):
+        for questions in decode_ahead(batches, settings):
             yield self._answer(questions, settings)
 
     def _answer(self, questions: list[Question], settings: GenerationSettings) -> list[Prediction]:
@@ -76,11 +81,13 @@ class LocalEngine:
         if batch is None:
             return [question.refused() for question in questions]
         asked = [question.sample for question in questions if not question.problem]
-        drawn = self._generate(asked, batch, settings)
+        first = FirstToken()
+        drawn = self._generate(asked, batch, settings, first)
         measurement = Measurement(
             seconds=time.perf_counter() - start,
             samples=len(asked),
             tokens=sum(one.tokens for completions in drawn for one in completions),
+            first_token=None if first.at is None else first.at - start,
         )
         answers = (
             Prediction(
@@ -98,7 +105,11 @@ class LocalEngine:
 
     @torch.inference_mode()
     def _generate(
-        self, samples: Sequence[Sample], batch: EncodedBatch, settings: GenerationSettings
+        self,
+        samples: Sequence[Sample],
+        batch: EncodedBatch,
+        settings: GenerationSettings,
+        first: FirstToken,
     ) -> list[tuple[Completion, ...]]:
         inputs: dict[str, Any] = dict(batch.inputs)
         features = None
@@ -110,7 +121,7 @@ class LocalEngine:
         for number in range(settings.completions):
             if features is not None:
                 inputs["mm_encoder_outputs"] = {"image": copy(features)}
-            rounds.append(self._draw(inputs, samples, number, settings))
+            rounds.append(self._draw(inputs, samples, number, settings, first))
         return list(zip(*rounds, strict=True))
 
     def _draw(
@@ -119,22 +130,34 @@ class LocalEngine:
         samples: Sequence[Sample],
         number: int,
         settings: GenerationSettings,
+        first: FirstToken,
     ) -> list[Completion]:
         """One completion of every row."""
-        prompt = inputs["input_ids"].shape[1]
-        options: dict[str, Any] = {}
+        tokenizer, prompt = self._prompting.tokenizer, inputs["input_ids"].shape[1]
+        processors = LogitsProcessorList()
+        if settings.thinking_budget is not None:
+            processors.append(ThinkingBudget(tokenizer, settings.thinking_budget, prompt))
         if settings.temperature:
             digests = [sample.digest for sample in samples]
             keys = torch.tensor(draw_keys(settings.seed, digests, number), device=self.device)
-            options["logits_processor"] = draw_processors(
-                self._model.generation_config, settings.temperature, keys, prompt
-            )
+            config = self._model.generation_config
+            processors += draw_processors(config, settings.temperature, keys, prompt)
+        criteria = StoppingCriteriaList([first])
         if settings.stop:
-            stop = StopTexts(self._prompting.tokenizer, settings.stop, prompt)
-            options["stopping_criteria"] = StoppingCriteriaList([stop])
-        config = self._generation_config(settings)
-        tokens = self._model.generate(**inputs, **options, generation_config=config)
-        return [self._completion(row, settings, number) for row in tokens[:, prompt:].tolist()]
+            criteria.append(StopTexts(tokenizer, settings.stop, prompt))
+        tokens = self._model.generate(
+            **inputs,
+            logits_processor=processors,
+            stopping_criteria=criteria,
+            generation_config=self._generation_config(settings),
+        )
+        return read_completions(
+            tokenizer,
+            tokens[:, prompt:].tolist(),
+            ends=self._end_tokens,
+            stop=settings.stop,
+            number=number,
+        )
 
     @torch.inference_mode()
     def relevance(
@@ -157,7 +180,7 @@ class LocalEngine:
             raise SamplesError(f"{without[0]} has no picture to look at")
         if self.no_relevance:
             raise RelevanceUnavailable(f"{self.name} gives no relevance map: {self.no_relevance}")
-        questions = next(decode_ahead([samples], settings.max_pixels))
+        questions = next(decode_ahead([samples], settings))
         refused = [question.problem for question in questions if question.problem]
         if refused:
             raise SamplesError(refused[0])
@@ -217,42 +240,29 @@ class LocalEngine:
         return question
 
     def _generation_config(self, settings: GenerationSettings) -> Any:
-        config = deepcopy(self._model.generation_config)
-        config.update(
-            do_sample=False,
-            num_beams=1,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            max_length=None,
-            max_new_tokens=settings.max_new_tokens,
-            pad_token_id=self._prompting.tokenizer.pad_token_id,
-            eos_token_id=sorted(self._end_tokens),
-        )
-        return config
+        """Made once for the settings of a run; ``generate`` copies it each time."""
+        if self._config is None or self._config[0] != settings:
+            config = deepcopy(self._model.generation_config)
+            config.update(
+                do_sample=False,
+                num_beams=1,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                max_length=None,
+                max_new_tokens=settings.max_new_tokens,
+                pad_token_id=self._prompting.tokenizer.pad_token_id,
+                eos_token_id=sorted(self._end_tokens),
+            )
+            self._config = (settings, config)
+        return self._config[1]
 
-    @property
-    def _end_tokens(self) -> set[int]:
+    @cached_property
+    def _end_tokens(self) -> frozenset[int]:
         declared = self._model.generation_config.eos_token_id
         if declared is None:
             declared = self._prompting.tokenizer.eos_token_id
-        return set(declared) if isinstance(declared, list) else {declared} - {None}
-
-    def _completion(self, row: list[int], settings: GenerationSettings, number: int) -> Completion:
-        ends = [place for place, token in enumerate(row) if token in self._end_tokens]
-        tokens = row[: ends[0] + 1] if ends else row
-        raw = self._prompting.tokenizer.decode(tokens, skip_special_tokens=True)
-        stops = [place for place in map(raw.find, settings.stop) if place >= 0]
-        if stops:
-            raw = raw[: min(stops)]
-            while tokens and tokens[-1] == self._prompting.tokenizer.pad_token_id:
-                tokens.pop()
-        return Completion.parse(
-            raw,
-            finish_reason="stop" if ends or stops else "length",
-            tokens=len(tokens),
-            seed=number,
-        )
+        return frozenset(declared if isinstance(declared, list) else {declared} - {None})
 
     def _answer_tokens(self, prediction: Prediction) -> list[int]:
         text = prediction.answer or prediction.completions[0].raw

@@ -16,11 +16,16 @@ class Measurement:
         seconds: wall time of the batch.
         samples: rows in the batch.
         tokens: new tokens of all rows.
+        first_token: wall time until the first token of every row was there; None where the engine
+            cannot tell.
+        peak: most bytes in use on the device during the batch; None where not measured.
     """
 
     seconds: float
     samples: int
     tokens: int
+    first_token: float | None = None
+    peak: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

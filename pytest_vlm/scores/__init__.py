@@ -19,6 +19,12 @@ from pytest_vlm.scores.numeric import relaxed_accuracy
 from pytest_vlm.scores.overlap import token_f1
 from pytest_vlm.scores.recognition import cer, wer
 from pytest_vlm.scores.score import Case, Score, ScoreValue, Unparsable, score
+from pytest_vlm.scores.speed import (
+    latency,
+    peak_memory,
+    time_to_first_token,
+    tokens_per_second,
+)
 from pytest_vlm.scores.text import contains, exact_match
 from pytest_vlm.scores.vqa import vqa_accuracy
 
@@ -42,7 +48,9 @@ __all__ = [
     "iou_at",
     "json_field",
     "last_number",
+    "latency",
     "pattern",
+    "peak_memory",
     "point_in_box",
     "pointing_game",
     "refusal",
@@ -50,7 +58,9 @@ __all__ = [
     "rouge_l",
     "same_script",
     "score",
+    "time_to_first_token",
     "token_f1",
+    "tokens_per_second",
     "vqa_accuracy",
     "wer",
 ]

@@ -19,7 +19,7 @@ from pytest_vlm.scores.code_digest import code_digest
 from pytest_vlm.scores.extraction import Extractor
 from pytest_vlm.scores.libraries import installed_version, require
 
-Need = Literal["targets", "regions", "relevance"]
+Need = Literal["targets", "regions", "relevance", "measurement"]
 
 
 class Unparsable(Exception):
@@ -88,7 +88,8 @@ class Score:
             the test and what a margin means.
         better: the direction of improvement; it travels with the score.
         bounds: smallest and largest possible value.
-        needs: what a sample (``targets``, ``regions``) or a checkpoint (``relevance``) must have.
+        needs: what a sample (``targets``, ``regions``) or a checkpoint (``relevance``) must have;
+            ``measurement`` is of whole batches, measured anew.
         judge: one case to a number within the bounds, or None where it cannot say.
         extraction: takes the final answer out of the whole text, one step after the other.
         reads_truncated: whether the beginning of an answer is enough to judge it.

@@ -202,7 +202,9 @@ def eager_reference(session, sample):
     spec = session.checkpoints[-1]
     engine = session.engine(spec)
     prediction = session.predict(spec, [sample])[0]
-    batch = engine._encode(next(decode_ahead([[sample]], None)), session.settings.generation)
+    batch = engine._encode(
+        next(decode_ahead([[sample]], session.settings.generation)), session.settings.generation
+    )
     answer = engine._answer_tokens(prediction)
     inputs = engine._append(batch.inputs, [answer], len(answer))
     kernel = engine._model.config._attn_implementation

@@ -28,6 +28,7 @@ PURE = (
     "evaluation.lasting",
     "evaluation.lookup",
     "evaluation.stores",
+    "evaluation.speed",
     "scores",
     "stats",
     "heatmap",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pytest_vlm.engine.decoding import decode_ahead
-from pytest_vlm.evaluation.samples import Sample
+import pytest
+
+from pytest_vlm.engine.decoding import decode_ahead, thin_videos
+from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
+from pytest_vlm.settings import GenerationSettings
 
 
 def ask(name: str, image: bytes) -> Sample:
@@ -13,7 +16,7 @@ def ask(name: str, image: bytes) -> Sample:
 def test_batches_and_samples_keep_their_order(picture):
     samples = [ask(str(n), picture((8 + n, 8))) for n in range(23)]
     batches = [samples[start : start + 3] for start in range(0, 23, 3)]
-    opened = list(decode_ahead(iter(batches), None))
+    opened = list(decode_ahead(iter(batches), GenerationSettings()))
     assert [[q.sample.id for q in batch] for batch in opened] == [
         [s.id for s in batch] for batch in batches
     ]
@@ -22,14 +25,18 @@ def test_batches_and_samples_keep_their_order(picture):
 
 def test_questions_about_one_picture_share_it(picture):
     image = picture()
-    (batch,) = decode_ahead([[ask("a", image), ask("b", image), ask("c", picture(seed=1))]], None)
+    (batch,) = decode_ahead(
+        [[ask("a", image), ask("b", image), ask("c", picture(seed=1))]], GenerationSettings()
+    )
     a, b, c = (question.pictures[0] for question in batch)
     assert a is b
     assert a is not c
 
 
 def test_a_broken_picture_is_a_problem_of_its_sample_alone(picture):
-    (batch,) = decode_ahead([[ask("good", picture()), ask("bad", b"nothing")]], None)
+    (batch,) = decode_ahead(
+        [[ask("good", picture()), ask("bad", b"nothing")]], GenerationSettings()
+    )
     assert not batch[0].problem
     assert "cannot open the image" in batch[1].problem
     refused = batch[1].refused()
@@ -38,13 +45,39 @@ def test_a_broken_picture_is_a_problem_of_its_sample_alone(picture):
 
 
 def test_a_large_picture_is_made_smaller_and_remembers_its_size(picture):
-    (batch,) = decode_ahead([[ask("large", picture((200, 100)))]], 5000)
+    (batch,) = decode_ahead(
+        [[ask("large", picture((200, 100)))]], GenerationSettings(max_pixels=5000)
+    )
     (shown,) = batch[0].pictures
     assert shown.size == (200, 100)
     assert shown.pixels.size == (100, 50)
 
 
 def test_the_reader_may_stop_early(picture):
-    batches = decode_ahead(([ask(str(n), picture())] for n in range(50)), None)
+    batches = decode_ahead(([ask(str(n), picture())] for n in range(50)), GenerationSettings())
     assert next(batches)[0].sample.id == "0"
     batches.close()
+
+
+def clip(frames: int, picture) -> Sample:
+    video = Video(frames=tuple(Image(source=picture(seed=n)) for n in range(frames)))
+    message = Message(role="user", parts=(video, Text(text="?")))
+    return Sample(id="clip", messages=(message,))
+
+
+@pytest.mark.parametrize(
+    ("frames", "kept"), [(None, range(9)), (20, range(9)), (3, [0, 4, 8]), (1, [4]), (2, [0, 8])]
+)
+def test_a_video_is_thinned_evenly(picture, frames, kept):
+    sample = clip(9, picture)
+    assert thin_videos(sample, frames).frames == tuple(sample.frames[n] for n in kept)
+
+
+def test_pictures_are_not_thinned(picture):
+    sample = ask("a", picture())
+    assert thin_videos(sample, 1) is sample
+
+
+def test_only_the_frames_that_stay_are_decoded(picture):
+    (batch,) = decode_ahead([[clip(9, picture)]], GenerationSettings(video_frames=3))
+    assert len(batch[0].pictures) == len(batch[0].sample.frames) == 3

@@ -205,7 +205,9 @@ def test_among_good_pictures_each_bad_one_is_refused_by_its_sample(tmp_path, pic
     os.mkfifo(tmp_path / "pipe.png")
     planned = list(plan_batches(samples, GenerationSettings(batch_size=3)))
     batches = ([samples[place] for place in batch.positions] for batch in planned)
-    questions = [question for batch in decode_ahead(batches, None) for question in batch]
+    questions = [
+        question for batch in decode_ahead(batches, GenerationSettings()) for question in batch
+    ]
     problems = {question.sample.id: question.problem for question in questions}
     assert {id for id, problem in problems.items() if not problem} == {"good", "fine"}
     assert all(f"{id}.png" in problem for id, problem in problems.items() if problem)

@@ -1,0 +1,57 @@
+"""Generated tokens as answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_vlm.evaluation.predictions import Completion
+
+
+def read_completions(
+    tokenizer: Any,
+    rows: Sequence[list[int]],
+    *,
+    ends: frozenset[int],
+    stop: Sequence[str],
+    number: int,
+) -> list[Completion]:
+    """Cut each row where it ended, and decode it.
+
+    Args:
+        tokenizer: of the checkpoint.
+        rows: new tokens, padded behind their end.
+        ends: tokens that end an answer.
+        stop: texts that end an answer.
+        number: which of the sample's draws it is.
+    """
+    cut = [_until_the_end(row, ends) for row in rows]
+    texts = tokenizer.batch_decode(cut, skip_special_tokens=True)
+    return [
+        _completion(text, tokens, bool(tokens) and tokens[-1] in ends, stop, tokenizer, number)
+        for text, tokens in zip(texts, cut, strict=True)
+    ]
+
+
+def _until_the_end(row: list[int], ends: frozenset[int]) -> list[int]:
+    for place, token in enumerate(row, 1):
+        if token in ends:
+            return row[:place]
+    return row
+
+
+def _completion(
+    text: str, tokens: list[int], ended: bool, stop: Sequence[str], tokenizer: Any, number: int
+) -> Completion:
+    stops = [place for place in map(text.find, stop) if place >= 0]
+    length = len(tokens)
+    if stops:
+        text = text[: min(stops)]
+        while length and tokens[length - 1] == tokenizer.pad_token_id:
+            length -= 1
+    return Completion.parse(
+        text,
+        finish_reason="stop" if ended or stops else "length",
+        tokens=length,
+        seed=number,
+    )

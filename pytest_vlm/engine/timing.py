@@ -1,0 +1,24 @@
+"""When the first token of a batch was there."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria
+
+
+class FirstToken(StoppingCriteria):
+    """Never stops anything; notes the time when it is asked first, behind the first token."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+        """(rows,) False."""
+        if self.at is None:
+            if input_ids.is_cuda:
+                torch.cuda.synchronize(input_ids.device)
+            self.at = time.perf_counter()
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)

@@ -1,0 +1,128 @@
+"""Time and memory of two checkpoints, measured in turns: never shared out, never from the cache.
+
+Clocks drift and machines have moods, so the two answer the same batches in alternating blocks, A B,
+B A, A B, ..., and a claim sees each block as one cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.errors import EngineError
+from pytest_vlm.evaluation.batch_plan import plan_batches
+from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
+from pytest_vlm.evaluation.samples import Message, Sample, Text
+from pytest_vlm.protocols import Engine, Meter, Progress
+from pytest_vlm.settings import GenerationSettings
+
+BLOCKS = 12
+MEASURED = Completion(raw="", reasoning="", answer="measured", finish_reason="stop", tokens=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredPairs:
+    """Position i of everything is one batch, as both checkpoints answered it.
+
+    Attributes:
+        samples: one for each batch, in the cluster of its block.
+        baseline: its measurements, each as a prediction of the batch.
+        candidate: likewise.
+    """
+
+    samples: tuple[Sample, ...]
+    baseline: tuple[Prediction, ...]
+    candidate: tuple[Prediction, ...]
+
+
+class SpeedPass:
+    """Measures one checkpoint against another.
+
+    Args:
+        engine: of a checkpoint, loaded; one that was dropped in between is loaded and warmed up
+            again.
+        meter: of a checkpoint's device; None where memory cannot be measured.
+        generation: how both answer.
+        progress: told how far it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Callable[[CheckpointSpec], Engine],
+        meter: Callable[[CheckpointSpec], Meter | None],
+        generation: GenerationSettings,
+        progress: Progress,
+    ) -> None:
+        self._engine = engine
+        self._meter = meter
+        self._generation = generation
+        self._progress = progress
+        self._warm: dict[str, Engine] = {}
+
+    def measure(
+        self, baseline: CheckpointSpec, candidate: CheckpointSpec, samples: Sequence[Sample]
+    ) -> MeasuredPairs:
+        """Both answer every batch of the samples' plan; a few are asked again in later blocks.
+
+        Raises:
+            EngineError: an engine that does not measure its batches, or could not answer one.
+        """
+        batches = [
+            [samples[place] for place in batch.positions]
+            for batch in plan_batches(samples, self._generation)
+        ]
+        what, done = f"{baseline.name} and {candidate.name}: measured", 0
+        blocks = [_share(batches, number) for number in range(BLOCKS)]
+        total = 2 * sum(len(batch) for block in blocks for batch in block)
+        measured: dict[str, list[Measurement]] = {baseline.name: [], candidate.name: []}
+        self._progress(what, 0, total)
+        for number, block in enumerate(blocks):
+            for spec in (baseline, candidate) if number % 2 == 0 else (candidate, baseline):
+                for batch in block:
+                    measured[spec.name].append(self._measure(spec, batch))
+                    done += len(batch)
+                    self._progress(what, done, total)
+        placed = [(number, batch) for number, block in enumerate(blocks) for batch in block]
+        asked = tuple(_as_sample(i, *where) for i, where in enumerate(placed))
+        sides = (_as_predictions(asked, measured[spec.name]) for spec in (baseline, candidate))
+        return MeasuredPairs(samples=asked, baseline=next(sides), candidate=next(sides))
+
+    def _measure(self, spec: CheckpointSpec, batch: list[Sample]) -> Measurement:
+        engine = self._engine(spec)
+        if self._warm.get(spec.name) is not engine:
+            next(engine.predict([batch], self._generation))
+            self._warm[spec.name] = engine
+        meter = self._meter(spec)
+        if meter is not None:
+            meter.reset()
+        predictions = next(engine.predict([batch], self._generation))
+        failed = next((p for p in predictions if p.unusable == "error"), None)
+        if failed is not None:
+            raise EngineError(f"{failed.sample_id} could not be answered: {failed.events}")
+        measurement = predictions[0].measurement
+        if measurement is None:
+            raise EngineError(f"the engine of {spec.name} does not measure its batches")
+        return replace(measurement, peak=None if meter is None else meter.peak())
+
+
+def _share(batches: Sequence[list[Sample]], number: int) -> list[list[Sample]]:
+    """The batches of a block: all of them in turn, at least one."""
+    size = max(1, len(batches) // BLOCKS)
+    first = number * size
+    return [batches[(first + i) % len(batches)] for i in range(size)]
+
+
+def _as_sample(number: int, block: int, batch: Sequence[Sample]) -> Sample:
+    message = Message(role="user", parts=(Text(text=f"{len(batch)} samples"),))
+    return Sample(id=f"batch {number}", messages=(message,), cluster=f"block {block}")
+
+
+def _as_predictions(
+    samples: Sequence[Sample], measurements: Sequence[Measurement]
+) -> tuple[Prediction, ...]:
+    return tuple(
+        Prediction(sample_id=sample.id, completions=(MEASURED,), measurement=measurement)
+        for sample, measurement in zip(samples, measurements, strict=True)
+    )
