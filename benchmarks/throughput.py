@@ -1,6 +1,6 @@
 """What an evaluation costs beside a bare batched `generate` loop, on one model in one process.
 
-    python benchmarks/throughput.py [--rounds 9] [--samples 192]
+    python benchmarks/throughput.py [--rounds 15] [--samples 192] [--short]
 
 Three pairs, interleaved round by round; the figures are medians of the rounds' ratios of CPU time:
 
@@ -8,6 +8,8 @@ Three pairs, interleaved round by round; the figures are medians of the rounds' 
   same batches;
 - four questions a picture: the same, where each picture is asked about four times in a row;
 - evaluating: plan, answers, cache and score beside the same hand-written loop.
+
+``--short`` takes under a minute, and fails only where a figure is missed by more than `SLACK`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -39,7 +42,7 @@ QUERIES = [
     for place in ("top left", "top right", "bottom left", "bottom right")
 ]
 GENERATING, FOUR_QUESTIONS, EVALUATING = 0.97, 1.3, 0.93
-OVERHEAD_MS = 0.3
+OVERHEAD_MS, SLACK = 0.3, 0.1
 Batches = Sequence[Sequence[Sample]]
 
 
@@ -87,9 +90,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of each pair (default 9)")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of each pair (default 15)")
+    parser.add_argument("--short", action="store_true", help="7 rounds of 96 samples, for CI")
     parser.add_argument("--samples", type=int, default=192, help="samples a round (default 192)")
     options = parser.parse_args()
+    slack = SLACK if options.short else 0.0
+    if options.short:
+        options.rounds, options.samples = 7, 96
     torch.set_num_threads(1)
     settings = GenerationSettings()
     with tempfile.TemporaryDirectory() as folder:
@@ -100,21 +107,21 @@ def main() -> int:
             generation=settings,
         )
         with Session(run, folder=Path(folder)) as session:
-            ratios, overhead = measure(session, options.rounds, settings)
+            ratios, overhead = measure(session, options.rounds, settings, Path(folder))
     reached = True
     for (name, values), least in zip(
         ratios.items(), (GENERATING, FOUR_QUESTIONS, EVALUATING), strict=True
     ):
         figure = statistics.median(values)
-        reached &= figure >= least
+        reached &= figure >= least - slack
         print(f"{name}: {figure:.3f} of the bare loop (median of {len(values)}, least {least})")
     spent = statistics.median(overhead)
     print(f"overhead above the model: {spent:+.3f} ms a sample (limit {OVERHEAD_MS})")
-    return int(not reached or spent > OVERHEAD_MS)
+    return int(not reached or spent > OVERHEAD_MS + slack)
 
 
 def measure(
-    session: Session, rounds: int, settings: GenerationSettings
+    session: Session, rounds: int, settings: GenerationSettings, folder: Path
 ) -> tuple[dict[str, list[float]], list[float]]:
     """Ratios of the three pairs, and milliseconds a sample of the whole above the bare loop."""
     spec, samples = session.checkpoints[0], session.samples
@@ -146,12 +153,14 @@ def measure(
                 swap,
             )
             ratios[name].append(bare / ours)
-        session._identities.clear()
-        bare, ours = pair(
-            partial(bare_loop, engine, batches["whole"], settings),
-            partial(session.evaluate, spec, samples, exact_match),
-            swap,
-        )
+        anew = replace(session.settings, cache_dir=folder / str(number))
+        with Session(anew, loaders={"local": lambda spec: engine}, folder=folder) as fresh:
+            bare, ours = pair(
+                partial(bare_loop, engine, batches["whole"], settings),
+                partial(fresh.evaluate, spec, fresh.samples, exact_match),
+                swap,
+            )
+            fresh._pool._engines.clear()  # it is not this session's to close
         ratios["evaluating"].append(bare / ours)
         overhead.append(1000 * (ours - bare) / len(samples))
     return ratios, overhead

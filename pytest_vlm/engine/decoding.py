@@ -61,23 +61,41 @@ def decode_ahead(
     batches: Iterable[Sequence[Sample]], settings: GenerationSettings
 ) -> Iterator[list[Question]]:
     """The batches in order; questions about one picture share it, decoded once a batch."""
-    max_pixels = settings.max_pixels
-    pending: deque[list[_Opening]] = deque()
+    pending: deque[Future[list[Question]]] = deque()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="vlm-decode") as threads:
         try:
-            for given in batches:
-                batch = [thin_videos(sample, settings.video_frames) for sample in given]
-                pictures = {
-                    frame: threads.submit(Picture.decode, frame, max_pixels)
-                    for frame in dict.fromkeys(frame for sample in batch for frame in sample.frames)
-                }
-                pending.append([_Opening(s, [pictures[f] for f in s.frames]) for s in batch])
+            for batch in batches:
+                pending.append(threads.submit(_decode, batch, settings))
                 if len(pending) > AHEAD:
-                    yield [opening.question() for opening in pending.popleft()]
+                    yield pending.popleft().result()
             while pending:
-                yield [opening.question() for opening in pending.popleft()]
+                yield pending.popleft().result()
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _decode(samples: Sequence[Sample], settings: GenerationSettings) -> list[Question]:
+    seen: dict[Image, Picture | str] = {}
+    questions = []
+    for sample in (thin_videos(sample, settings.video_frames) for sample in samples):
+        for frame in sample.frames:
+            if frame not in seen:
+                seen[frame] = _picture(frame, settings.max_pixels)
+        shown = [seen[frame] for frame in sample.frames]
+        problems = [found for found in shown if isinstance(found, str)]
+        pictures = [found for found in shown if isinstance(found, Picture)]
+        questions.append(
+            Question(sample, [], problems[0]) if problems else Question(sample, pictures)
+        )
+    return questions
+
+
+def _picture(frame: Image, max_pixels: int | None) -> Picture | str:
+    """The picture, or why there is none."""
+    try:
+        return Picture.decode(frame, max_pixels)
+    except SamplesError as error:
+        return str(error)
 
 
 def thin_videos(sample: Sample, frames: int | None) -> Sample:
@@ -102,15 +120,3 @@ def _thinned(part: Part, frames: int) -> Part:
     last = len(part.frames) - 1
     places = [last // 2] if frames == 1 else [round(i * last / (frames - 1)) for i in range(frames)]
     return Video(frames=tuple(part.frames[place] for place in places))
-
-
-@dataclass(frozen=True)
-class _Opening:
-    sample: Sample
-    pictures: list[Future[Picture]]
-
-    def question(self) -> Question:
-        try:
-            return Question(self.sample, [picture.result() for picture in self.pictures])
-        except SamplesError as error:
-            return Question(self.sample, [], str(error))

@@ -47,7 +47,7 @@ class ThinkingBudget(LogitsProcessor):
             for width in range(len(self._close) - 1, -1, -1)
             if tokens[max(begun, len(tokens) - width) :] == self._close[:width]
         )
-        return self._close[spelled]
+        return int(self._close[spelled])
 
     def _begun(self, tokens: list[int]) -> int | None:
         """Where the thinking begins: behind the prompt that opened it, or in the answer."""
