@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from time import time_ns
 
 from pytest_vlm.cache.database import Database
+from pytest_vlm.cache.payload import checksum
 
 LARGE = 16 * 2**20
 SETTLED_NANOSECONDS = 2_000_000_000
@@ -29,22 +31,23 @@ class FileDigests:
 
     def of(self, path: Path) -> str:
         """The digest of a file."""
-        signature = _signature(path)
-        if path.stat().st_size < LARGE:
+        before = path.stat()
+        if before.st_size < LARGE:
             return self._compute(path)
-        query = "SELECT digest FROM files WHERE path = ? AND signature = ?"
-        name = str(path.resolve())
-        for (known,) in self._database.read(query, (name, signature)):
-            return str(known)
+        signature = _signature(before)
+        query = "SELECT digest, checksum FROM digests WHERE path = ? AND signature = ?"
+        name = os.fsencode(path.resolve())
+        for known, expected in self._database.read(query, (name, signature)):
+            if checksum(name, str(known).encode()) == expected:
+                return str(known)
         begun = time_ns()
         digest = self._compute(path)
-        settled = begun - path.stat().st_ctime_ns > SETTLED_NANOSECONDS
-        if settled and _signature(path) == signature:
-            row = (name, signature, digest)
-            self._database.write("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", [row])
+        settled = begun - before.st_ctime_ns > SETTLED_NANOSECONDS
+        if settled and _signature(path.stat()) == signature:
+            row = (name, signature, digest, checksum(name, digest.encode()))
+            self._database.write("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", [row])
         return digest
 
 
-def _signature(path: Path) -> str:
-    status = path.stat()
+def _signature(status: os.stat_result) -> str:
     return f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"

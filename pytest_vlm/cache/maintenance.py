@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 
 from pytest_vlm.cache.maps import map_file, read_map
 from pytest_vlm.cache.payload import checksum
-from pytest_vlm.cache.store import Cache, today
+from pytest_vlm.cache.store import SECONDS_A_DAY, Cache, today
+from pytest_vlm.errors import SettingsError
 
 TABLES = ("answers", "scores", "maps")
 PAGE = 2_000
@@ -33,60 +36,73 @@ class CacheStatistics:
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """What was, or would be, deleted: table to number of rows, and bytes."""
+    """What was, or would be, deleted.
+
+    Attributes:
+        rows: table to number of rows.
+        strays: files that no row needs: of damaged databases and of runs that were killed.
+        bytes: of all of them.
+    """
 
     rows: dict[str, int]
+    strays: int
     bytes: int
 
 
 def statistics(cache: Cache) -> CacheStatistics:
-    """Count everything."""
+    """Count everything.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
     read = cache.database.read
     oldest = [
         row[0] for table in TABLES for row in read(f"SELECT min(used) FROM {table}") if row[0]
     ]
     return CacheStatistics(
         bytes=size_on_disk(cache.folder),
-        rows={table: read(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES},
+        rows={table: _count(cache, table) for table in TABLES},
         checkpoints=dict(
             read("SELECT checkpoint, count(*) FROM answers GROUP BY checkpoint ORDER BY 2 DESC")
         ),
-        unused_days=today() - min(oldest) if oldest else None,
+        unused_days=max(0, today() - min(oldest)) if oldest else None,
     )
 
 
 def prune(
     cache: Cache, *, days: int | None = None, max_size: int | None = None, dry_run: bool = False
 ) -> Pruned:
-    """Delete what was not used for more than `days`, then what was not used for longest.
+    """Delete strays, what was not used for more than `days`, then what was not used for longest.
+
+    What a run uses or writes meanwhile stays.
 
     Args:
         cache: to be made smaller.
         days: without use.
         max_size: bytes that may stay.
         dry_run: only say what would be deleted.
+
+    Raises:
+        SettingsError: it cannot be read.
     """
-    before = today() + 1 if days is None else today() - days
-    doomed = {t: [] if days is None else _unused_before(cache, t, before) for t in TABLES}
-    size = sum(row[1] for rows in doomed.values() for row in rows)
-    if max_size is not None:
-        held = size_on_disk(cache.folder) - size
-        known = {key for rows in doomed.values() for key, _ in rows}
-        for table, key, bytes, _ in _oldest_first(cache):
-            if held <= max_size:
-                break
-            if key not in known:
-                doomed[table].append((key, bytes))
-                held, size = held - bytes, size + bytes
+    rows = [row for table in TABLES for row in _rows(cache, table)]
+    strays = find_strays(cache, {row.file for row in rows if row.file is not None})
+    size = sum(_size(path) for path in strays)
+    held = size_on_disk(cache.folder) - size
+    doomed = []
+    for row in sorted(rows, key=lambda row: row.used):
+        too_old = days is not None and row.used < today() - days
+        too_much = max_size is not None and held > max_size
+        if not (too_old or too_much):
+            break
+        doomed.append(row)
+        held, size = held - row.bytes, size + row.bytes
     if not dry_run:
-        for key, _ in doomed["maps"]:
-            map_file(cache.maps, key.hex()).unlink(missing_ok=True)
-        for table, rows in doomed.items():
-            if rows:
-                keys = [(key,) for key, _ in rows]
-                cache.database.write(f"DELETE FROM {table} WHERE key = ?", keys)
-        cache.database.compact()
-    return Pruned(rows={table: len(rows) for table, rows in doomed.items()}, bytes=size)
+        for path in strays:
+            path.unlink(missing_ok=True)
+        _delete(cache, doomed)
+    counts = {table: sum(row.table == table for row in doomed) for table in TABLES}
+    return Pruned(rows=counts, strays=len(strays), bytes=size)
 
 
 def verify(cache: Cache, progress: Callable[[int, int], None]) -> dict[str, int]:
@@ -95,8 +111,11 @@ def verify(cache: Cache, progress: Callable[[int, int], None]) -> dict[str, int]
     Args:
         cache: to be read.
         progress: told how many rows of how many were read.
+
+    Raises:
+        SettingsError: it cannot be read.
     """
-    total = sum(cache.database.read(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES)
+    total = sum(_count(cache, table) for table in TABLES)
     done = 0
     damaged: dict[str, int] = {}
     for table in TABLES:
@@ -109,10 +128,10 @@ def verify(cache: Cache, progress: Callable[[int, int], None]) -> dict[str, int]
                 whole = (
                     checksum(key, payload[0]) == expected
                     if payload
-                    else read_map(map_file(cache.maps, key.hex()), expected) is not None
+                    else read_map(cache.maps, key.hex(), expected) is not None
                 )
                 if not whole:
-                    bad.append(key)
+                    bad.append((key, expected))
             last, done = rows[-1][0], done + len(rows)
             progress(done, total)
         cache.drop(table, bad)
@@ -122,22 +141,72 @@ def verify(cache: Cache, progress: Callable[[int, int], None]) -> dict[str, int]
 
 def size_on_disk(folder: Path) -> int:
     """Bytes of every file in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(_size(Path(root, name)) for root, _, names in os.walk(folder) for name in names)
 
 
-def _unused_before(cache: Cache, table: str, day: int) -> list[tuple[bytes, int]]:
-    size = "bytes" if table == "maps" else "length(payload) + 40"
-    found = cache.database.read(f"SELECT key, {size} FROM {table} WHERE used < ?", [day])
-    return [(key, bytes) for key, bytes in found]
-
-
-def _oldest_first(cache: Cache) -> list[tuple[str, bytes, int, int]]:
-    found = [
-        (table, key, size, used)
-        for table in TABLES
-        for key, size, used in cache.database.read(
-            f"SELECT key, {'bytes' if table == 'maps' else 'length(payload) + 40'}, used "
-            f"FROM {table}"
-        )
+def find_strays(cache: Cache, needed: Set[Path]) -> list[Path]:
+    """Files that no row needs. Of a run that goes on there may be young ones: they stay."""
+    young = time() - SECONDS_A_DAY
+    damaged = [
+        path.with_name(path.name + suffix)
+        for path in cache.database.damaged_paths
+        for suffix in ("", "-wal", "-shm")
     ]
-    return sorted(found, key=lambda row: row[3])
+    beside = [*cache.maps.glob("*/*"), *(cache.folder / "locks").glob("*")]
+    return [path for path in damaged if path.exists()] + [
+        path for path in beside if path not in needed and _written(path) < young
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    table: str
+    key: bytes
+    bytes: int
+    used: int
+    file: Path | None
+
+
+def _rows(cache: Cache, table: str) -> list[_Row]:
+    _count(cache, table)
+    if table == "maps":
+        found = cache.database.read("SELECT key, bytes, used, checksum FROM maps")
+        return [
+            _Row(table, key, bytes, used, map_file(cache.maps, key.hex(), checksum))
+            for key, bytes, used, checksum in found
+        ]
+    found = cache.database.read(f"SELECT key, length(payload) + 40, used FROM {table}")
+    return [_Row(table, key, bytes, used, None) for key, bytes, used in found]
+
+
+def _delete(cache: Cache, doomed: Sequence[_Row]) -> None:
+    """Rows before their files, so that nobody finds a row without one."""
+    for table in TABLES:
+        rows = [(row.key, row.used) for row in doomed if row.table == table]
+        cache.database.write(f"DELETE FROM {table} WHERE key = ? AND used = ?", rows)
+    left = {row.file for row in _rows(cache, "maps")}
+    for row in doomed:
+        if row.file is not None and row.file not in left:
+            row.file.unlink(missing_ok=True)
+    cache.database.compact()
+
+
+def _count(cache: Cache, table: str) -> int:
+    counted = cache.database.read(f"SELECT count(*) FROM {table}")
+    if not counted:
+        raise SettingsError(f"the cache in {cache.folder} cannot be read; try again, or delete it")
+    return int(counted[0][0])
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # another process deleted it meanwhile
+        return 0
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return float("inf")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import zlib
 from pathlib import Path
+from uuid import uuid4
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -14,32 +15,42 @@ from pytest_vlm.heatmap.heatmap import Heatmap
 ARRAYS = ("values", "boxes", "media", "frame")
 
 
-def map_file(folder: Path, key: str) -> Path:
-    """Where the map of a key lies: 256 folders, so that none grows too large."""
-    return folder / key[:2] / f"{key}.npz"
+def map_file(folder: Path, key: str, checksum: int) -> Path:
+    """Where a map lies: in one of 256 folders, so that none grows too large.
+
+    The checksum of the content is in the name: two processes that write another map under one key
+    do not replace each other's file, so that every row has the file it was written with.
+    """
+    return folder / key[:2] / f"{key}-{checksum:08x}.npz"
 
 
-def write_map(path: Path, heatmap: Heatmap) -> tuple[int, int]:
+def write_map(folder: Path, key: str, heatmap: Heatmap) -> tuple[int, int]:
     """Write a map without its sample, all of it or nothing; its size in bytes and its checksum."""
     buffer = io.BytesIO()
     arrays = {name: getattr(heatmap, name) for name in ARRAYS}
     np.savez(buffer, method=np.array(heatmap.method), **arrays)
     content = buffer.getvalue()
+    checksum = zlib.crc32(content)
+    path = map_file(folder, key, checksum)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.part")
-    beside.write_bytes(content)
-    beside.replace(path)
-    return len(content), zlib.crc32(content)
+    beside = path.with_name(f"{uuid4().hex}.part")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return len(content), checksum
 
 
-def read_map(path: Path, checksum: int) -> Heatmap | None:
+def read_map(folder: Path, key: str, checksum: int) -> Heatmap | None:
     """The map, or None where the file is missing or not the one that was written."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = map_file(folder, key, checksum).read_bytes()
+        if zlib.crc32(content) != checksum:
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in ARRAYS}
+            return Heatmap(**arrays, method=str(stored["method"]))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
-    if zlib.crc32(content) != checksum:
-        return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in ARRAYS}
-        return Heatmap(**arrays, method=str(stored["method"]))

@@ -8,6 +8,9 @@ import zlib
 from pytest_vlm.evaluation.predictions import Completion, Prediction
 from pytest_vlm.scores.score import ScoreValue
 
+# `item`: engines and scores may give numbers of numpy's.
+ENCODER = json.JSONEncoder(separators=(",", ":"), default=lambda number: number.item())
+
 
 def checksum(key: bytes, payload: bytes) -> int:
     """CRC-32 of a row: a payload under another row's key is damage too."""
@@ -21,38 +24,44 @@ def dump_prediction(prediction: Prediction) -> bytes:
         for c in prediction.completions
     ]
     content = [completions, prediction.visual_tokens, prediction.batch_plan, prediction.events]
-    return json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()
+    return ENCODER.encode(content).encode()
 
 
-def load_prediction(payload: bytes, sample_id: str) -> Prediction:
-    """The inverse of `dump_prediction`."""
-    completions, visual_tokens, batch_plan, events = json.loads(payload.decode())
-    return Prediction(
-        sample_id=sample_id,
-        completions=tuple(
-            Completion(
-                raw=raw,
-                reasoning=reasoning,
-                answer=answer,
-                finish_reason=finish_reason,
-                tokens=tokens,
-                seed=seed,
-            )
-            for raw, reasoning, answer, finish_reason, tokens, seed in completions
-        ),
-        visual_tokens=visual_tokens,
-        batch_plan=batch_plan,
-        events=tuple(events),
-    )
+def load_prediction(payload: bytes, sample_id: str) -> Prediction | None:
+    """The inverse of `dump_prediction`; None for what another version wrote."""
+    try:
+        completions, visual_tokens, batch_plan, events = json.loads(payload.decode())
+        return Prediction(
+            sample_id=sample_id,
+            completions=tuple(
+                Completion(
+                    raw=raw,
+                    reasoning=reasoning,
+                    answer=answer,
+                    finish_reason=finish_reason,
+                    tokens=tokens,
+                    seed=seed,
+                )
+                for raw, reasoning, answer, finish_reason, tokens, seed in completions
+            ),
+            visual_tokens=visual_tokens,
+            batch_plan=batch_plan,
+            events=tuple(events),
+        )
+    except (ValueError, TypeError):
+        return None
 
 
 def dump_score(value: ScoreValue) -> bytes:
     """What a score said."""
     content = [value.value, value.variance, value.reason, value.unparsable]
-    return json.dumps(content, separators=(",", ":")).encode()
+    return ENCODER.encode(content).encode()
 
 
-def load_score(payload: bytes) -> ScoreValue:
-    """The inverse of `dump_score`."""
-    value, variance, reason, unparsable = json.loads(payload.decode())
+def load_score(payload: bytes) -> ScoreValue | None:
+    """The inverse of `dump_score`; None for what another version wrote."""
+    try:
+        value, variance, reason, unparsable = json.loads(payload.decode())
+    except (ValueError, TypeError):
+        return None
     return ScoreValue(value=value, variance=variance, reason=reason, unparsable=unparsable)

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pytest_vlm.cache.database import VERSION, Database
-from pytest_vlm.cache.maps import map_file, read_map, write_map
+from pytest_vlm.cache.maps import read_map, write_map
 from pytest_vlm.cache.payload import (
     checksum,
     dump_prediction,
@@ -51,16 +51,17 @@ class Cache:
         self.database = Database(folder / f"cache-v{VERSION}.sqlite", told)
         self._told = told
         self._memory = MemoryStore()
-        self._touched: dict[str, list[bytes]] = {"answers": [], "scores": [], "maps": []}
+        self._touched: dict[str, set[bytes]] = {"answers": set(), "scores": set(), "maps": set()}
 
     def predictions(self, keys: Sequence[tuple[str, str]]) -> list[Prediction | None]:
         """For each (key, sample id) the answer, under that id."""
         found = self._payloads("answers", [key for key, _ in keys])
+        read = [load_prediction(found[key], id) if key in found else None for key, id in keys]
+        self._drop_unreadable(
+            "answers", found, {k for (k, _), one in zip(keys, read, strict=True) if one is None}
+        )
         kept = self._memory.predictions(keys)
-        return [
-            load_prediction(found[key], id) if key in found else in_memory
-            for (key, id), in_memory in zip(keys, kept, strict=True)
-        ]
+        return [one or in_memory for one, in_memory in zip(read, kept, strict=True)]
 
     def store_predictions(
         self, items: Sequence[tuple[str, Prediction]], *, checkpoint: str
@@ -73,11 +74,12 @@ class Cache:
     def scores(self, keys: Sequence[str]) -> list[ScoreValue | None]:
         """What scores said."""
         found = self._payloads("scores", keys)
+        read = [load_score(found[key]) if key in found else None for key in keys]
+        self._drop_unreadable(
+            "scores", found, {k for k, one in zip(keys, read, strict=True) if one is None}
+        )
         kept = self._memory.scores(keys)
-        return [
-            load_score(found[key]) if key in found else in_memory
-            for key, in_memory in zip(keys, kept, strict=True)
-        ]
+        return [one or in_memory for one, in_memory in zip(read, kept, strict=True)]
 
     def store_scores(self, items: Sequence[tuple[str, ScoreValue]], *, score: str) -> None:
         """Keep what a score said."""
@@ -86,33 +88,29 @@ class Cache:
 
     def heatmaps(self, keys: Sequence[str]) -> list[Heatmap | None]:
         """Maps, without their sample."""
-        rows = self._rows("maps", "key, checksum", keys)
-        read = {
-            key.hex(): read_map(map_file(self.maps, key.hex()), expected) for key, expected in rows
-        }
-        self.drop("maps", [bytes.fromhex(key) for key, found in read.items() if found is None])
+        rows = list(self._rows("maps", "key, checksum", keys))
+        read = {key: read_map(self.maps, key.hex(), expected) for key, expected in rows}
+        self.drop("maps", [row for row in rows if read[row[0]] is None])
         kept = self._memory.heatmaps(keys)
-        return [read.get(key) or in_memory for key, in_memory in zip(keys, kept, strict=True)]
+        return [
+            read.get(bytes.fromhex(key)) or in_memory
+            for key, in_memory in zip(keys, kept, strict=True)
+        ]
 
     def store_heatmaps(self, items: Sequence[tuple[str, Heatmap]], *, checkpoint: str) -> None:
         """Keep maps of one checkpoint."""
         day = today()
         try:
             rows = [
-                (
-                    bytes.fromhex(key),
-                    *write_map(map_file(self.maps, key), heatmap),
-                    checkpoint,
-                    day,
-                )
+                (bytes.fromhex(key), *write_map(self.maps, key, heatmap), checkpoint, day)
                 for key, heatmap in items
             ]
+            statement = "INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?, ?)"
+            written = self.database.write(statement, rows)
         except OSError as error:
-            self._told(f"maps cannot be kept in {self.maps} ({error})")
-            rows = []
-        if not rows or not self.database.write(
-            "INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?, ?)", rows
-        ):
+            self.database.complain(error)
+            written = False
+        if not written:
             self._memory.store_heatmaps(items, checkpoint=checkpoint)
 
     @contextmanager
@@ -128,8 +126,8 @@ class Cache:
             except Timeout:
                 self._told("waited for another process that computed the same answers")
                 held.acquire()
-        except OSError:
-            held = None  # nothing can be kept there either, and that was said
+        except (OSError, NotImplementedError):
+            held = None  # two processes may compute the same then, which is only slow
         try:
             yield
         finally:
@@ -165,7 +163,7 @@ class Cache:
             if checksum(key, payload) == expected:
                 found[key.hex()] = payload
             else:
-                damaged.append(key)
+                damaged.append((key, expected))
         self.drop(table, damaged)
         return found
 
@@ -176,12 +174,17 @@ class Cache:
             marks = ",".join("?" * len(some))
             query = f"SELECT {columns}, used FROM {table} WHERE key IN ({marks})"
             for *row, used in self.database.read(query, [bytes.fromhex(key) for key in some]):
-                if used < day:
-                    self._touched[table].append(row[0])
+                if used != day:
+                    self._touched[table].add(row[0])
                 yield tuple(row)
 
-    def drop(self, table: str, keys: Sequence[bytes]) -> None:
-        """Forget damaged rows, and say so."""
-        if keys:
-            self.database.write(f"DELETE FROM {table} WHERE key = ?", [(key,) for key in keys])
-            self._told(f"{len(keys)} damaged {table} were dropped from the cache, and asked again")
+    def drop(self, table: str, rows: Sequence[tuple[bytes, int]]) -> None:
+        """Forget damaged rows (key, checksum), unless they were written anew; and say so."""
+        if rows:
+            self.database.write(f"DELETE FROM {table} WHERE key = ? AND checksum = ?", rows)
+            self._told(f"{len(rows)} damaged {table} were dropped from the cache, and asked again")
+
+    def _drop_unreadable(self, table: str, found: dict[str, bytes], missing: set[str]) -> None:
+        """Drop what is whole, but not as this version writes it."""
+        unreadable = [(bytes.fromhex(key), found[key]) for key in missing if key in found]
+        self.drop(table, [(key, checksum(key, payload)) for key, payload in unreadable])

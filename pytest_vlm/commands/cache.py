@@ -6,9 +6,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_vlm.memory.size import format_size, parse_size
 from pytest_vlm.paths import readable
+
+if TYPE_CHECKING:
+    from pytest_vlm.cache.store import Cache
 
 EXAMPLES = """examples:
   python -m pytest_vlm cache stats                             what is kept, and how much
@@ -43,16 +47,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _stats(options: argparse.Namespace) -> int:
     from pytest_vlm.cache.maintenance import statistics
-    from pytest_vlm.cache.store import Cache
 
-    folder = _folder(options)
-    if not folder.exists():
-        print(f"nothing is kept in {readable(folder)}")
+    cache = _open(options)
+    if cache is None:
         return 0
-    cache = Cache(folder, told=_say)
     held = statistics(cache)
     cache.close()
-    print(f"{readable(folder)}: {format_size(held.bytes)}")
+    print(f"{readable(cache.folder)}: {format_size(held.bytes)}")
     for table, count in held.rows.items():
         print(f"  {table:<8} {count:>12,}")
     for fingerprint, count in held.checkpoints.items():
@@ -64,7 +65,6 @@ def _stats(options: argparse.Namespace) -> int:
 
 def _prune(options: argparse.Namespace) -> int:
     from pytest_vlm.cache.maintenance import prune
-    from pytest_vlm.cache.store import Cache
     from pytest_vlm.errors import SettingsError
 
     if options.days is None and options.max_size is None:
@@ -72,44 +72,47 @@ def _prune(options: argparse.Namespace) -> int:
     if options.days is not None and options.days < 0:
         raise SettingsError(f"--days {options.days} lies in the future")
     limit = None if options.max_size is None else parse_size(options.max_size)
-    folder = _folder(options)
-    if not folder.exists():
-        print(f"nothing is kept in {readable(folder)}")
+    cache = _open(options)
+    if cache is None:
         return 0
-    cache = Cache(folder, told=_say)
     gone = prune(cache, days=options.days, max_size=limit, dry_run=options.dry_run)
     cache.close()
     counted = ", ".join(f"{count:,} {table}" for table, count in gone.rows.items())
     verb = "would delete" if options.dry_run else "deleted"
-    print(f"{verb} {counted}: about {format_size(gone.bytes)}")
+    print(f"{verb} {counted}, {gone.strays:,} stray files: about {format_size(gone.bytes)}")
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
     from pytest_vlm.cache.maintenance import verify
-    from pytest_vlm.cache.store import Cache
 
-    folder = _folder(options)
-    if not folder.exists():
-        print(f"nothing is kept in {readable(folder)}")
+    cache = _open(options)
+    if cache is None:
         return 0
-    cache = Cache(folder, told=_say)
-    wrong = cache.database.damage()
+    path = cache.database.path
+    cache.database.check()
     damaged = verify(cache, _bar)
     cache.close()
-    if wrong:
-        print(f"{readable(cache.database.path)} is damaged ({wrong}); delete it to begin anew")
+    lost = cache.database.path != path
+    if lost:
+        print(f"{readable(path)} is damaged; everything in it is asked again")
     elif any(damaged.values()):
         print(f"{sum(damaged.values())} damaged entries were dropped; they are asked again")
     else:
-        print(f"everything in {readable(folder)} is whole")
-    return int(bool(wrong) or any(damaged.values()))
+        print(f"everything in {readable(cache.folder)} is whole")
+    return int(lost or any(damaged.values()))
 
 
-def _folder(options: argparse.Namespace) -> Path:
+def _open(options: argparse.Namespace) -> Cache | None:
+    """The cache, or None where there is none yet; to look at a folder makes none."""
     from pytest_vlm.cache.folder import default_folder
+    from pytest_vlm.cache.store import Cache
 
-    return options.cache_dir or default_folder(os.environ)
+    cache = Cache(options.cache_dir or default_folder(os.environ), told=_say)
+    if cache.database.path.exists():
+        return cache
+    print(f"nothing is kept in {readable(cache.folder)}")
+    return None
 
 
 def _say(sentence: str) -> None:

@@ -60,6 +60,11 @@ class PairedRatios(PairedMeans):
             better=better,
         )
 
+    @property
+    def _lean(self) -> float:
+        """Logarithms of ratios are not skewed by a bound."""
+        return 0.0
+
     def bound(self, margin: float) -> float:
         """The logarithm of 1 + margin."""
         return math.log1p(margin)

@@ -48,6 +48,16 @@ def test_verify_ends_with_1_where_something_was_damaged(used, capsys):
     assert main(["cache", "verify"]) == 0
 
 
+def test_verify_ends_with_1_where_the_whole_file_was_damaged(used, capsys):
+    [database] = used.glob("*.sqlite")
+    database.write_bytes(b"garbage" * 1000)
+    assert main(["cache", "verify"]) == 1
+    said = capsys.readouterr()
+    assert "is damaged" in said.out
+    assert said.err.count("put aside") == 1
+    assert main(["cache", "verify"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -66,6 +76,8 @@ def test_nothing_kept_is_no_error(capsys, tmp_path):
         assert main(["cache", action, "--cache-dir", str(tmp_path / "none")]) == 0
         assert "nothing is kept" in capsys.readouterr().out
     assert not (tmp_path / "none").exists()
+    assert main(["cache", "stats", "--cache-dir", str(tmp_path)]) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_its_help_teaches_and_imports_no_torch():

@@ -75,3 +75,14 @@ def test_small_files_are_not_worth_it(remembered, settled, compute):
     remembered.of(settled)
     remembered.of(settled)
     assert compute.computed == 2
+
+
+def test_a_name_that_is_no_text(remembered, settled, compute):
+    strange = settled.rename(Path(os.fsdecode(os.fsencode(settled) + b"\xff")))
+    assert remembered.of(strange) == remembered.of(strange) == b"old weights".hex()
+
+
+def test_a_damaged_digest_is_computed_again(remembered, settled):
+    digest = remembered.of(settled)
+    remembered._database.write("UPDATE digests SET digest = ?", [("0",)])
+    assert remembered.of(settled) == digest

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from time import time
+
 import numpy as np
 import pytest
 from cached_answers import answer, key
 
 from pytest_vlm.cache import Cache
 from pytest_vlm.cache.maintenance import prune, size_on_disk, statistics, verify
-from pytest_vlm.cache.maps import map_file
 from pytest_vlm.cache.store import today
+from pytest_vlm.errors import SettingsError
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.scores import ScoreValue
 
@@ -35,6 +39,10 @@ def cache(tmp_path) -> Cache:
     return cache
 
 
+def map_files(cache: Cache, number: int) -> list[Path]:
+    return list(cache.maps.glob(f"*/{key(number)}*"))
+
+
 def kept(cache: Cache) -> list[int]:
     known = cache.predictions([(key(n), "") for n in (1, 2, 3)])
     assert [one is not None for one in known] == [
@@ -58,7 +66,7 @@ def test_what_was_not_used_for_long_goes(cache):
     gone = prune(cache, days=30)
     assert gone.rows == {"answers": 1, "scores": 1, "maps": 1}
     assert kept(cache) == [2, 3]
-    assert not map_file(cache.maps, key(1)).exists()
+    assert map_files(cache, 1) == []
 
 
 def test_a_dry_run_deletes_nothing(cache):
@@ -70,7 +78,7 @@ def test_a_dry_run_deletes_nothing(cache):
 def test_the_longest_unused_goes_first_until_the_rest_fits(cache):
     age(cache, 2, 9)
     age(cache, 3, 5)
-    size = map_file(cache.maps, key(2)).stat().st_size
+    size = map_files(cache, 2)[0].stat().st_size
     prune(cache, max_size=size_on_disk(cache.folder) - size)
     assert kept(cache) == [1, 3]
     prune(cache, max_size=0)
@@ -99,6 +107,85 @@ def test_what_is_damaged_is_found_and_dropped(cache):
     cache.database.write(
         "UPDATE answers SET payload = ? WHERE key = ?", [(b"[]", bytes.fromhex(key(1)))]
     )
-    map_file(cache.maps, key(2)).write_bytes(b"")
+    map_files(cache, 2)[0].write_bytes(b"")
     assert verify(cache, lambda done, total: None) == {"answers": 1, "scores": 0, "maps": 1}
     assert verify(cache, lambda done, total: None) == {"answers": 0, "scores": 0, "maps": 0}
+
+
+def test_what_came_from_a_future_that_a_clock_has_left_is_dated_anew_by_its_use(cache):
+    age(cache, 1, -400)
+    assert statistics(cache).unused_days == 0
+    cache.predictions([(key(1), "1")])
+    cache.close()
+    found = cache.database.read("SELECT used FROM answers WHERE key = ?", [bytes.fromhex(key(1))])
+    assert found == [(today(),)]
+
+
+def test_what_a_run_uses_while_it_is_pruned_stays(cache, monkeypatch):
+    age(cache, 1, 31)
+    write = cache.database.write
+
+    def write_late(statement, rows):
+        age_again = "UPDATE answers SET used = ? WHERE key = ?"
+        write(age_again, [(today(), bytes.fromhex(key(1)))])
+        cache.store_heatmaps([(key(1), HEATMAP)], checkpoint="f")
+        return write(statement, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.database, "write", write)
+        calls = iter([write_late])
+        patch.setattr(cache.database, "write", lambda *given: next(calls, write)(*given))
+        prune(cache, days=30)
+    assert kept(cache) == [1, 2, 3]
+    assert cache.scores([key(1)]) == [None]
+
+
+def old(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * 100)
+    os.utime(path, (time() - 2 * 86_400,) * 2)
+    return path
+
+
+def test_files_that_no_row_needs_go_unless_a_run_may_be_about_to_need_them(cache, tmp_path):
+    strays = [
+        old(cache.maps / "ab" / f"{key(7)}-00000000.npz"),
+        old(cache.maps / "ab" / "torn.part"),
+        old(cache.folder / "locks" / "x.lock"),
+    ]
+    young = cache.maps / "ab" / f"{key(8)}-00000000.npz"
+    young.write_bytes(b"")
+    os.utime(map_files(cache, 1)[0], (0, 0))
+    gone = prune(cache, days=30, dry_run=True)
+    assert (gone.strays, gone.bytes) == (3, 300)
+    assert all(path.exists() for path in strays)
+    assert prune(cache, days=30) == gone
+    assert not any(path.exists() for path in strays)
+    assert young.exists()
+    assert kept(cache) == [1, 2, 3]
+
+
+def test_a_damaged_database_goes_and_its_name_is_not_used_again(cache):
+    cache.close()
+    cache.database.path.write_bytes(b"garbage" * 1000)
+    cache.store_predictions([(key(1), answer("1"))], checkpoint="f")
+    assert prune(cache, days=30).strays == 1
+    assert [path.name for path in cache.folder.glob("*.sqlite")] == ["cache-v1-2.sqlite"]
+    assert Cache(cache.folder, told=print).predictions([(key(1), "1")]) == [answer("1")]
+
+
+def test_what_is_deleted_gives_its_space_back(cache):
+    items = [(key(n), answer(str(n), "x" * 2000)) for n in range(100, 1600)]
+    cache.store_predictions(items, checkpoint="f")
+    before = size_on_disk(cache.folder)
+    prune(cache, max_size=0)
+    assert size_on_disk(cache.folder) < before / 20
+
+
+def test_a_cache_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    told = []
+    for work in (statistics, lambda c: prune(c, days=1), lambda c: verify(c, print)):
+        with pytest.raises(SettingsError, match="cannot be read"):
+            work(Cache(tmp_path / "file", told=told.append))
+    assert told

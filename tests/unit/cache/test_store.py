@@ -13,7 +13,6 @@ import pytest
 from cached_answers import answer, key
 
 from pytest_vlm.cache import Cache, default_folder
-from pytest_vlm.cache.maps import map_file
 from pytest_vlm.evaluation.predictions import Measurement, Prediction
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.scores import ScoreValue
@@ -106,6 +105,10 @@ def test_more_keys_than_one_query_takes(cache):
     ]
 
 
+def map_files(cache: Cache, number: int) -> list[Path]:
+    return list(cache.maps.glob(f"*/{key(number)}*"))
+
+
 def flip(path: Path, at: int) -> None:
     content = bytearray(path.read_bytes())
     content[at] ^= 0xFF
@@ -139,7 +142,7 @@ def test_a_row_under_another_rows_key_is_damage(cache, told):
 def test_a_damaged_map_is_dropped_and_said(cache, told, harm):
     heatmap = Heatmap.of_grid(np.ones((2, 2)), size=(4, 4), method="m")
     cache.store_heatmaps([(key(1), heatmap), (key(2), heatmap)], checkpoint="f")
-    path = map_file(cache.maps, key(1))
+    [path] = map_files(cache, 1)
     if harm == "delete":
         path.unlink()
     elif harm == "truncate":
@@ -160,8 +163,10 @@ def test_a_file_that_is_no_database_is_put_aside(cache, told, content):
     assert cache.predictions([(key(1), "1")]) == [answer("1")]
     assert len(told) == 1
     assert "put aside" in told[0]
-    [aside] = cache.folder.glob("*.damaged-1")
+    [aside] = cache.database.damaged_paths
     assert aside.read_bytes() == content
+    assert again(cache, told).predictions([(key(1), "1")]) == [answer("1")]
+    assert len(told) == 1
 
 
 def test_a_truncated_database_loses_answers_but_never_gives_wrong_ones(cache, told):
