@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_vlm.errors import ClaimNotShown, SamplesError, SettingsError
+from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.lasting import lasting_values
 from pytest_vlm.evaluation.predictions import Prediction
-from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.speed import MeasuredPairs
 from pytest_vlm.pairing import Pairs

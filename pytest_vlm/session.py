@@ -28,8 +28,9 @@ from pytest_vlm.devices import Devices
 from pytest_vlm.engine.registry import find_loader
 from pytest_vlm.errors import SamplesError, SettingsError
 from pytest_vlm.evaluation.dataset import Dataset
+from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.predictions import Prediction
-from pytest_vlm.evaluation.run import Evaluation, EvaluationRun
+from pytest_vlm.evaluation.run import EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.speed import SpeedPass
 from pytest_vlm.golden.check import GoldenCheck

@@ -65,16 +65,6 @@ class Answers:
         return [self.found_keys[position] for position in self.positions]
 
 
-@dataclass(frozen=True)
-class Explained:
-    """Answers of which maps are wanted, planned in batches of their own."""
-
-    samples: Sequence[Sample]
-    predictions: Sequence[Prediction]
-    batches: tuple[Batch, ...]
-    keys: list[str]
-
-
 def find_wanted(
     batches: Iterable[Batch], samples: Mapping[int, Sample], checkpoint: str
 ) -> Iterator[PlannedBatch]:

@@ -6,16 +6,18 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
-from pytest_vlm.evaluation.batch_plan import LOOK, Batch, plan_batches, plan_look
+from pytest_vlm.evaluation.batch_plan import LOOK, Batch, plan_look
 from pytest_vlm.evaluation.dataset import Dataset
-from pytest_vlm.evaluation.keys import answer_key, heatmap_key, score_key
+from pytest_vlm.evaluation.evaluation import Evaluation
+from pytest_vlm.evaluation.explaining import Explaining
+from pytest_vlm.evaluation.keys import answer_key, score_key
 from pytest_vlm.evaluation.lasting import lasting_values
-from pytest_vlm.evaluation.lookup import Answers, Explained, PlannedBatch, find_wanted
+from pytest_vlm.evaluation.lookup import Answers, PlannedBatch, find_wanted
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity, MemoryStore
@@ -23,32 +25,6 @@ from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.protocols import Progress
 from pytest_vlm.scores.score import Case, Score, ScoreValue
 from pytest_vlm.settings import GenerationSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """One checkpoint's answers to the samples of a claim, and their scores."""
-
-    predictions: tuple[Prediction, ...]
-    values: tuple[ScoreValue, ...]
-
-    def unusable(self) -> dict[str, int]:
-        """How many completions are truncated, empty, missing, or say nothing that can be judged."""
-        completions = (c for prediction in self.predictions for c in prediction.completions)
-        counts = Counter[str](c.unusable for c in completions if c.unusable is not None)
-        counts["unparsable"] = sum(value.unparsable for value in self.values)
-        return {kind: count for kind, count in counts.items() if count}
-
-    def numbers(self) -> list[float]:
-        """The values, where no sample is without one."""
-        return [value.value for value in self.values if value.value is not None]
-
-    def is_unusable(self) -> list[bool]:
-        """For each sample whether some completion of it cannot be used."""
-        return [
-            bool(value.unparsable) or any(c.unusable for c in prediction.completions)
-            for prediction, value in zip(self.predictions, self.values, strict=True)
-        ]
 
 
 class EvaluationRun:
@@ -86,6 +62,7 @@ class EvaluationRun:
         self._evaluated = evaluated
         self._measure = measure
         self._progress = progress
+        self._explaining = Explaining(pool=pool, generation=generation, progress=progress)
         self._anew: MemoryStore | None = None
         self._seen: set[str] = set()
         self._failed: dict[str, Prediction] = {}
@@ -128,7 +105,9 @@ class EvaluationRun:
             RelevanceUnavailable: the checkpoint gives none.
         """
         who = self._identity(spec)
-        return self._maps(who, self._explained(who, samples, self.predict(spec, samples)))
+        return self._explaining.maps(
+            who, self._explaining.explain(who, samples, self.predict(spec, samples))
+        )
 
     def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:
         """Answers, maps where the score needs them, and the score's values.
@@ -156,14 +135,14 @@ class EvaluationRun:
         predictions = [prediction for _, prediction, _ in answered]
         explained = None
         if "relevance" in score.needs:
-            explained = self._explained(who, samples, predictions)
+            explained = self._explaining.explain(who, samples, predictions)
         judged = explained.keys if explained else [key for _, _, key in answered]
         keys = [score_key(score.identity, *pair) for pair in zip(judged, samples, strict=True)]
         with lasting_values():
             known = dict(enumerate(who.store.scores(keys)))
         missing = [place for place, value in known.items() if value is None]
         if missing:
-            maps = self._maps(who, explained) if explained else [None] * len(samples)
+            maps = self._explaining.maps(who, explained) if explained else [None] * len(samples)
             fresh = score(
                 [
                     Case(sample=samples[i], prediction=predictions[i], heatmap=maps[i])
@@ -265,42 +244,6 @@ class EvaluationRun:
                 yield one, planned
                 done += len(planned)
                 self._progress(what, done, total)
-
-    def _explained(
-        self, who: Identity, samples: Sequence[Sample], predictions: Sequence[Prediction]
-    ) -> Explained:
-        batches = tuple(plan_batches(samples, self._generation))
-        keys = [""] * len(samples)
-        for batch in batches:
-            for place in batch.positions:
-                answer = predictions[place].answer
-                keys[place] = heatmap_key(who.key, batch.digest, samples[place], answer)
-        return Explained(samples, predictions, batches, keys)
-
-    def _maps(self, who: Identity, asked: Explained) -> list[Heatmap]:
-        known = who.store.heatmaps(asked.keys)
-        todo = [b for b in asked.batches if any(known[place] is None for place in b.positions)]
-        done, total = 0, sum(len(batch.positions) for batch in todo)
-        for batch in todo:
-            self._progress(f"{who.spec.name}: maps", done, total)
-            maps = self._pool.get(who.spec).relevance(
-                [asked.samples[place] for place in batch.positions],
-                [asked.predictions[place] for place in batch.positions],
-                self._generation,
-            )
-            who.check_unchanged()
-            items = [(asked.keys[p], m) for p, m in zip(batch.positions, maps, strict=True)]
-            who.store.store_heatmaps(items, checkpoint=who.fingerprint)
-            for place, heatmap in zip(batch.positions, maps, strict=True):
-                known[place] = heatmap
-            done += len(maps)
-        if todo:
-            self._progress(f"{who.spec.name}: maps", total, total)
-        return [
-            replace(heatmap, sample=sample)
-            for heatmap, sample in zip(known, asked.samples, strict=True)
-            if heatmap is not None
-        ]
 
     def _within_dataset(self, samples: Sequence[Sample]) -> tuple[Sequence[Sample], list[int]]:
         """What the samples are planned with, and their positions in it."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pytest_vlm.claim import Comparison, Side
 from pytest_vlm.errors import ClaimNotShown, LogError
+from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.keys import installed_versions
-from pytest_vlm.evaluation.run import Evaluation
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.gate import PlannedTest, TestOutcome, decide
 from pytest_vlm.logs.entries import LoggedAnswers

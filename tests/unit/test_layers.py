@@ -27,6 +27,7 @@ PURE = (
     "evaluation.keys",
     "evaluation.lasting",
     "evaluation.lookup",
+    "evaluation.evaluation",
     "evaluation.stores",
     "evaluation.speed",
     "scores",

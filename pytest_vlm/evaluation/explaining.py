@@ -1,0 +1,85 @@
+"""Relevance maps of answers: looked up, or made batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.evaluation.batch_plan import Batch, plan_batches
+from pytest_vlm.evaluation.keys import heatmap_key
+from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.evaluation.stores import Identity
+from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.protocols import Progress
+from pytest_vlm.settings import GenerationSettings
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Answers of which maps are wanted, planned in batches of their own."""
+
+    samples: Sequence[Sample]
+    predictions: Sequence[Prediction]
+    batches: tuple[Batch, ...]
+    keys: list[str]
+
+
+class Explaining:
+    """Makes maps on behalf of a run.
+
+    Args:
+        pool: where engines come from.
+        generation: as the answers were generated.
+        progress: told how far it is.
+    """
+
+    def __init__(
+        self, *, pool: EnginePool, generation: GenerationSettings, progress: Progress
+    ) -> None:
+        self._pool = pool
+        self._generation = generation
+        self._progress = progress
+
+    def explain(
+        self, who: Identity, samples: Sequence[Sample], predictions: Sequence[Prediction]
+    ) -> Explained:
+        """Plan the maps of answers in batches of their own."""
+        batches = tuple(plan_batches(samples, self._generation))
+        keys = [""] * len(samples)
+        for batch in batches:
+            for place in batch.positions:
+                answer = predictions[place].answer
+                keys[place] = heatmap_key(who.key, batch.digest, samples[place], answer)
+        return Explained(samples, predictions, batches, keys)
+
+    def maps(self, who: Identity, asked: Explained) -> list[Heatmap]:
+        """One map a sample, in order; those that are not known are made and kept.
+
+        Raises:
+            RelevanceUnavailable: the checkpoint gives none.
+        """
+        known = who.store.heatmaps(asked.keys)
+        todo = [b for b in asked.batches if any(known[place] is None for place in b.positions)]
+        done, total = 0, sum(len(batch.positions) for batch in todo)
+        for batch in todo:
+            self._progress(f"{who.spec.name}: maps", done, total)
+            maps = self._pool.get(who.spec).relevance(
+                [asked.samples[place] for place in batch.positions],
+                [asked.predictions[place] for place in batch.positions],
+                self._generation,
+            )
+            who.check_unchanged()
+            items = [(asked.keys[p], m) for p, m in zip(batch.positions, maps, strict=True)]
+            who.store.store_heatmaps(items, checkpoint=who.fingerprint)
+            for place, heatmap in zip(batch.positions, maps, strict=True):
+                known[place] = heatmap
+            done += len(maps)
+        if todo:
+            self._progress(f"{who.spec.name}: maps", total, total)
+        return [
+            replace(heatmap, sample=sample)
+            for heatmap, sample in zip(known, asked.samples, strict=True)
+            if heatmap is not None
+        ]
