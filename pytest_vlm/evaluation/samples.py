@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` makes one for each call
+SMALL = 65_536
 Box = tuple[float, float, float, float]
 
 
@@ -61,7 +62,7 @@ class Image:
         if "size" not in vars(self):  # the file is read once for both
             with suppress(ValueError):
                 vars(self)["size"] = pictures.upright_size(io.BytesIO(data))
-        return hashlib.blake2b(data, digest_size=16).hexdigest()
+        return _digest(data)
 
     @cached_property
     def identity(self) -> str:
@@ -79,6 +80,11 @@ class Image:
             SamplesError: the file cannot be read, is no picture, or is too large.
         """
         with self._opened() as stream:
+            start = stream.read(SMALL)
+            if len(start) < SMALL:  # all of it, so the file is read once for both
+                vars(self).setdefault("digest", _digest(start))
+                return pictures.upright_size(io.BytesIO(start))
+            stream.seek(0)
             return pictures.upright_size(stream)
 
     def open(self) -> PILImage:
@@ -243,7 +249,7 @@ class Sample:
             [[region.box, region.media, region.frame] for region in self.regions],
         ]
         text = json.dumps(seen, sort_keys=True, default=repr)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return _digest(text.encode())
 
     @cached_property
     def digest(self) -> str:
@@ -256,7 +262,11 @@ class Sample:
             [message.role, [_identity(part) for part in message.parts]] for message in self.messages
         ]
         text = ENCODER.encode(seen)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return _digest(text.encode())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
