@@ -28,6 +28,10 @@ SCORES = {
     "refusal": "behaviour",
     "same_script": "behaviour",
     "pointing_game": "maps",
+    "latency": "speed",
+    "time_to_first_token": "speed",
+    "tokens_per_second": "speed",
+    "peak_memory": "speed",
 }
 BOX_SCORES = ("iou", "iou_50", "point_in_box")
 EXTRACTORS = ("boxed", "choice_letter", "last_number")

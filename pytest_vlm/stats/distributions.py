@@ -31,8 +31,9 @@ def student_tail(t: float, degrees_of_freedom: float) -> float:
     """P(T ≥ t)."""
     if math.isinf(t):
         return 0.0 if t > 0 else 1.0
-    x = degrees_of_freedom / (degrees_of_freedom + t * t)
-    tail = incomplete_beta(degrees_of_freedom / 2, 0.5, x) / 2
+    whole = degrees_of_freedom + t * t
+    x, y = degrees_of_freedom / whole, t * t / whole
+    tail = incomplete_beta(degrees_of_freedom / 2, 0.5, x, y) / 2
     return tail if t > 0 else 1 - tail
 
 
@@ -46,7 +47,7 @@ def student_quantile(tail: float, degrees_of_freedom: float) -> float:
 
 def fair_tail(k: int, n: int) -> float:
     """P(X > k) of Binomial(n, 1/2)."""
-    return incomplete_beta(k + 1, n - k, 0.5) if k < n else 0.0
+    return incomplete_beta(k + 1, n - k, 0.5, 0.5) if k < n else 0.0
 
 
 def fair_probability(k: int, n: int) -> float:
@@ -55,17 +56,23 @@ def fair_probability(k: int, n: int) -> float:
     return math.exp(ways - n * math.log(2))
 
 
-def incomplete_beta(a: float, b: float, x: float) -> float:
+def incomplete_beta(a: float, b: float, x: float, y: float) -> float:
     """The regularised incomplete beta function I_x(a, b), for positive a and b.
 
     By its continued fraction (DLMF 8.17.22), evaluated with Lentz's method.
+
+    Args:
+        a: first parameter.
+        b: second parameter.
+        x: in [0, 1].
+        y: 1 - x, which the caller knows more exactly where x is close to 1.
     """
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
+    if x <= 0 or y <= 0:
+        return float(y <= 0)
     if x > (a + 1) / (a + b + 2):
-        return 1 - incomplete_beta(b, a, 1 - x)
+        return 1 - incomplete_beta(b, a, y, x)
     front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    front += a * math.log(x) + b * math.log1p(-x)
+    front += a * math.log(x) + b * math.log(y)
     return math.exp(front) / a / _fraction(a, b, x)
 
 

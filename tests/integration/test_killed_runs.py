@@ -16,7 +16,7 @@ from PIL import Image
 
 SAMPLES, BATCH, KILLS = 480, 4, 20
 RUN = '''
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -26,6 +26,7 @@ from pytest_vlm.scores import exact_match, pointing_game
 from pytest_vlm.session import Session
 from pytest_vlm.settings import GenerationSettings, Settings
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start it without
 home, cache = Path(sys.argv[1]), Path(sys.argv[2])
 log = os.open(cache.with_suffix(".asked"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
 

@@ -38,6 +38,12 @@ def test_student_tail(t, df):
     assert student_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.parametrize("t", [1e-12, 1e-8, 1e-5, -1e-5, 1e-3])
+@pytest.mark.parametrize("df", [1, 4.5, 1e3, 1e6])
+def test_student_tail_close_to_one_half(t, df):
+    assert student_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-8)
+
+
 @pytest.mark.parametrize("t", [math.inf, -math.inf])
 def test_student_tail_of_a_constant_difference(t):
     assert student_tail(t, 5) == (0.0 if t > 0 else 1.0)
@@ -57,7 +63,9 @@ def test_binomial(n, share):
 
 @given(st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0, 1))
 def test_incomplete_beta(a, b, x):
-    assert incomplete_beta(a, b, x) == pytest.approx(special.betainc(a, b, x), rel=1e-6, abs=1e-12)
+    assert incomplete_beta(a, b, x, 1 - x) == pytest.approx(
+        special.betainc(a, b, x), rel=1e-6, abs=1e-12
+    )
 
 
 def test_a_million_pairs():
