@@ -11,8 +11,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import zlib
+from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -148,21 +150,28 @@ print(len(told), len(set(told)))
 """
 
 
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are private."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.parametrize(("harmed", "found"), [(False, "True"), (True, "False")])
-def test_a_folder_that_may_only_be_read_is_read(cache, told, harmed, found):
+def test_a_folder_that_may_only_be_read_is_read(cache, public, harmed, found):
     cache.store_predictions([(key(1), answer("s"))], checkpoint="f")
     cache.close()
     if harmed:
         cache.database.path.write_bytes(b"garbage" * 1000)
-    cache.folder.chmod(0o555)
-    for parent in (*cache.folder.parents[:3], cache.folder):
-        parent.chmod(0o555 if parent == cache.folder else 0o755)
-    before = sorted(cache.folder.iterdir())
-    command = [sys.executable, "-c", READER, str(cache.folder), str(TESTS)]
+    folder = shutil.copytree(cache.folder, public / "cache")
+    folder.chmod(0o555)
+    before = sorted(folder.iterdir())
+    command = [sys.executable, "-c", READER, str(folder), str(TESTS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [found, "1", "1"]
-    assert sorted(cache.folder.iterdir()) == before
+    assert sorted(folder.iterdir()) == before
 
 
 def test_a_lock_that_the_file_system_does_not_know_is_done_without(cache, monkeypatch):
