@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pytest_vlm.commands import accept, cache, compare
+from pytest_vlm.commands.saying import say
 from pytest_vlm.errors import VlmError
 
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
     except VlmError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         return 2
     return code
 

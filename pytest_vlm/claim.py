@@ -136,7 +136,7 @@ class Comparison:
         samples = self._applicable()
         too_few = "" if claim == "better" else self._too_few(samples, bound)
         if too_few:
-            sentence = f"Not shown: {too_few}. No model was loaded."
+            sentence = f"Not shown: {too_few}. Nothing was asked."
             self._record("inconclusive", claim, sentence)
             return None, sentence
         pairs = self._evaluate(samples)

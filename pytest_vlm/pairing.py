@@ -57,7 +57,7 @@ class Pairs:
         answers = sum(len(p.completions) for p in self.baseline.predictions)
         if sum(unusable.values()) > UNUSABLE_LIMIT * answers:
             kind, count = max(unusable.items(), key=lambda item: item[1])
-            hint = "; raise --vlm-max-new-tokens" if kind == "truncated" else ""
+            hint = "; allow longer answers (--vlm-max-new-tokens)" if kind == "truncated" else ""
             return (
                 f"{count} of {answers} answers of the baseline {self.names[0]} are "
                 f"{kind}, so agreeing with them proves nothing{hint}"
@@ -74,7 +74,8 @@ class Pairs:
     @property
     def kind(self) -> Kind:
         """Of what is compared: the mean of several right-or-wrong answers is bounded."""
-        several = any(len(p.completions) > 1 for p in self.baseline.predictions)
+        sides = (self.baseline, self.candidate)
+        several = any(len(p.completions) > 1 for side in sides for p in side.predictions)
         return "bounded" if several and self.score.kind == "binary" else self.score.kind
 
     def numbers(self) -> tuple[list[float], list[float]]:

@@ -16,16 +16,20 @@ def answers(right: float, seed: int = 0) -> list[str]:
     return [str(n) if (n * 7 + seed) % 100 < 100 * right else "no" for n in range(QUESTIONS)]
 
 
-def lm_eval(path: Path, said: Sequence[str], *, filters: Sequence[str] = ("none",)) -> Path:
+def lm_eval(
+    path: Path, said: Sequence[str], *, filters: Sequence[str] = ("none",), template: str = ""
+) -> Path:
     """``samples_TASK.jsonl`` of lm-evaluation-harness."""
     lines = []
     for n, answer in enumerate(said):
         for name in filters:
             record = {
                 "doc_id": n,
-                "doc": {"question": f"What is {n}?", "image_id": n // 2},
+                "doc": {"question": f"What is {n}?", "page": n // 2},
                 "target": str(n),
-                "arguments": {"gen_args_0": {"arg_0": f"Q: What is {n}?", "arg_1": {"until": []}}},
+                "arguments": {
+                    "gen_args_0": {"arg_0": f"{template}What is {n}?", "arg_1": {"until": []}}
+                },
                 "resps": [[answer]],
                 "filtered_resps": [answer],
                 "filter": name,
@@ -96,7 +100,9 @@ def vlmevalkit(path: Path, said: Sequence[str]) -> Path:
     return path
 
 
-def inspect_ai(path: Path, said: Sequence[str], *, epochs: int = 1, packed: int = 8) -> Path:
+def inspect_ai(
+    path: Path, said: Sequence[str], *, epochs: int = 1, status: str = "success"
+) -> Path:
     """A ``.json`` log or an ``.eval`` archive of inspect_ai."""
     samples = [
         {
@@ -110,17 +116,17 @@ def inspect_ai(path: Path, said: Sequence[str], *, epochs: int = 1, packed: int 
                 ]
             },
             "scores": {"match": {"value": "C" if answer == str(n) else "I", "answer": answer}},
-            "metadata": {"image": n // 2},
+            "metadata": {"page": n // 2},
         }
         for n, answer in enumerate(said)
         for epoch in range(1, epochs + 1)
     ]
     if path.suffix == ".json":
-        log = {"version": 2, "status": "success", "eval": {"model": "m"}, "samples": samples}
+        log = {"version": 2, "status": status, "eval": {"model": "m"}, "samples": samples}
         path.write_text(json.dumps(log, indent=2))
         return path
-    with zipfile.ZipFile(path, "w", packed) as archive:
-        archive.writestr("header.json", json.dumps({"version": 2}))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps({"version": 2, "status": status}))
         for sample in samples:
             name = f"samples/{sample['id']}_epoch_{sample['epoch']}.json"
             archive.writestr(name, json.dumps(sample))

@@ -5,25 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_vlm.commands.saying import say
+
 if TYPE_CHECKING:
+    from pytest_vlm.logs.comparing import LogComparison
+    from pytest_vlm.logs.entries import LoggedAnswers
     from pytest_vlm.report.model import ClaimRecord, RunReport
     from pytest_vlm.stats.result import Claim
 
 EXAMPLES = """examples:
-  python -m pytest_vlm compare A.jsonl B.jsonl --score exact_match --margin 0.02
-  python -m pytest_vlm compare old=A.jsonl new=B.jsonl                 only the numbers
-  python -m pytest_vlm compare A.jsonl B.jsonl --score log:acc --claim better
-  python -m pytest_vlm compare A.eval B.eval --score log:match --margin 0.05 --cluster metadata.id
+  python -m pytest_vlm compare A.jsonl B.jsonl                   only the numbers
+  python -m pytest_vlm compare A.jsonl B.jsonl --margin 0.02     is a loss of 2 points ruled out?
+  python -m pytest_vlm compare old=A.eval new=B.eval --score log:match --margin 0.05
+  python -m pytest_vlm compare A.tsv B.tsv --score choice --claim better
 
-scores: any of ours (exact_match, anls, choice, relaxed_accuracy, exact_match:last_number, ...),
-judged anew from answer and target; or log:METRIC, as the tool itself judged.
+The first log is the baseline. The margin is the loss that you would accept: 0.02 is two points of
+accuracy. It has no default, because nobody else can know it.
+
+scores: any of ours (exact_match, contains, anls, choice, relaxed_accuracy, exact_match:last_number,
+...), judged anew from answer and target; or log:METRIC, as the tool itself judged.
 exit status: 0 the claim is shown, 1 it is not, 2 it could not be made.
 """
-QUESTION, ANSWER, FLIPS = 36, 18, 10
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,7 +62,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--cluster",
         default="",
         metavar="FIELD",
-        help="dotted path to what questions about one image share, such as doc.image_id",
+        help="dotted path to what questions about one image share, such as doc.image_id; "
+        "found by itself where a usual field names the image",
+    )
+    parser.add_argument(
+        "--lower-is-better", action="store_true", help="the log's own metric counts mistakes"
+    )
+    parser.add_argument(
+        "--bounds",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="smallest and largest value of the log's own metric; default 0 1",
     )
     parser.add_argument(
         "--only-shared", action="store_true", help="leave out what only one log has: PARTIAL"
@@ -71,98 +89,122 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from pytest_vlm.errors import LogError, SettingsError
-    from pytest_vlm.logs.comparing import LogComparison
-    from pytest_vlm.logs.pairing import pair_logs
+    from pytest_vlm.errors import LogError
+    from pytest_vlm.logs.naming import name_logs
     from pytest_vlm.logs.reading import read_log
+    from pytest_vlm.paths import readable
     from pytest_vlm.run_folder import RunFolder
 
-    given = [_named(options.baseline), _named(options.candidate)]
-    if given[0][0] == given[1][0]:
-        given = [("A", given[0][1]), ("B", given[1][1])]
+    claim = _claim(options)
+    given = name_logs(options.baseline, options.candidate)
     logs = [
         read_log(path, name=name, filter=options.filter, cluster=options.cluster)
         for name, path in given
     ]
-    for log, (_, path) in zip(logs, given, strict=True):
-        print(f"{log.name}: {len(log.samples)} samples of {path} ({log.tool})")
-    claim: Claim | None = options.claim or ("not_worse" if options.margin is not None else None)
-    bound = options.mde if claim == "no_regression" else options.margin
-    if claim == "no_regression" and bound is None:
-        raise SettingsError("no_regression needs --mde: the loss that must not go unnoticed")
-    if claim in ("not_worse", "equivalent") and bound is None:
-        raise SettingsError(f"{claim} needs --margin: the loss that you would accept, such as 0.02")
+    for role, log, (_, path) in zip(("baseline", "candidate"), logs, given, strict=True):
+        say(f"{role:<9}  {log.name}: {_described(log, options.cluster)}, {readable(path)}")
+    comparison = _comparison(options, claim, (logs[0], logs[1]), [path for _, path in given])
+    for note in comparison.notes():
+        say(f"note: {note}", {"yellow": True})
     folder = RunFolder(options.report)
     try:
         folder.prepare()
     except OSError as error:
         raise LogError(f"--report: cannot write to {options.report}: {error}") from error
-    report = LogComparison(
-        logs=pair_logs(*logs, only_shared=options.only_shared),
-        score=options.score,
+    report = comparison.report()
+    folder.write(report)
+    return _tell(report, options.report, claimed=claim is not None)
+
+
+def _claim(options: argparse.Namespace) -> Claim | None:
+    """What is claimed; nothing without a margin.
+
+    Raises:
+        SettingsError: a claim without its bound, or with that of another one.
+    """
+    from pytest_vlm.errors import SettingsError
+
+    claim: Claim | None = options.claim
+    if claim is None and options.margin is not None:
+        claim = "not_worse"
+    elif claim is None and options.mde is not None:
+        claim = "no_regression"
+    if claim == "no_regression" and options.mde is None:
+        raise SettingsError("no_regression needs --mde: the loss that must not go unnoticed")
+    if claim in ("not_worse", "equivalent") and options.margin is None:
+        raise SettingsError(f"{claim} needs --margin: the loss that you would accept, such as 0.02")
+    other = "margin" if claim == "no_regression" else "mde"
+    if claim is not None and getattr(options, other) is not None:
+        raise SettingsError(f"{claim} takes no --{other}; leave it out, or say another --claim")
+    return claim
+
+
+def _comparison(
+    options: argparse.Namespace,
+    claim: Claim | None,
+    logs: tuple[LoggedAnswers, LoggedAnswers],
+    paths: list[Path],
+) -> LogComparison:
+    from pytest_vlm.logs.comparing import LogComparison
+    from pytest_vlm.logs.judging import LoggedScore
+    from pytest_vlm.logs.pairing import pair_logs
+
+    pairs = pair_logs(*logs, only_shared=options.only_shared)
+    return LogComparison(
+        logs=pairs,
+        score=LoggedScore.find(
+            options.score,
+            pairs,
+            bounds=options.bounds and tuple(options.bounds),
+            lower_is_better=options.lower_is_better,
+        ),
         claim=claim,
-        bound=bound,
+        bound=options.mde if claim == "no_regression" else options.margin,
         alpha=options.alpha,
         folder=options.report,
         command=shlex.join(["python", "-m", "pytest_vlm", *sys.argv[1:]]),
-        sources=(str(given[0][1]), str(given[1][1])),
-    ).report()
-    folder.write(report)
-    return _say(report, options.report, claimed=claim is not None)
+        sources=(str(paths[0]), str(paths[1])),
+    )
 
 
-def _named(argument: str) -> tuple[str, Path]:
-    name, equals, rest = argument.partition("=")
-    if equals and not Path(argument).exists():
-        return name, Path(rest)
-    return Path(argument).name.split(".")[0], Path(argument)
+def _described(log: LoggedAnswers, cluster: str) -> str:
+    answers = sum(len(prediction.completions) for prediction in log.predictions)
+    clusters = len({sample.cluster for sample in log.samples})
+    parts = [f"{len(log.samples)} samples"]
+    parts += [f"{answers} answers"] * (answers > len(log.samples))
+    what = "cluster" if cluster else "image"
+    parts += [f"{clusters} {what}{'s' * (clusters > 1)}"] * (clusters < len(log.samples))
+    return f"{', '.join(parts)} ({log.tool})"
 
 
-def _say(report: RunReport, folder: Path, *, claimed: bool) -> int:
+def _tell(report: RunReport, folder: Path, *, claimed: bool) -> int:
     from pytest_vlm.logs.comparing import claim_of
+    from pytest_vlm.paths import readable
     from pytest_vlm.report.terminal import summary_lines
 
     claim, verdict = claim_of(report), report.verdicts[0]
-    _list_flips(folder / claim.evidence if claim.evidence else None, claim)
+    _list_flips(folder, claim)
     for warning in claim.warnings:
-        print(f"warning: {warning}")
-    if not claimed:
-        print(f"{claim.score}: {claim.sentence}")
-        print("nothing was claimed; add --margin 0.02 for a verdict")
-        print(f"report: {folder / 'index.html'}")
-        return 0
-    for line, _ in summary_lines(report, folder):
-        print(line)
-    return 0 if verdict.verdict == "SHIP" else 1
+        say(f"warning: {warning}", {"yellow": True})
+    if claimed:
+        for line, style in summary_lines(report, folder):
+            say(line, style)
+        return 0 if verdict.verdict == "SHIP" else 1
+    say(f"{claim.score}: {claim.sentence}", {"bold": True})
+    say("for a verdict, say which loss you would accept: --margin 0.02 is two points")
+    say(f"report: {readable(folder / 'index.html')}")
+    return 0
 
 
-def _list_flips(evidence: Path | None, claim: ClaimRecord) -> None:
-    """The first differing answers, losses first, as a table."""
-    if evidence is None:
+def _list_flips(folder: Path, claim: ClaimRecord) -> None:
+    """The first differing answers as a table."""
+    from pytest_vlm.logs.flip_table import flip_table
+
+    if not claim.evidence:
         return
-    flips = json.loads(evidence.read_text(encoding="utf-8"))["flips"]
-    print()
-    print(_row("", "question", "target", claim.baseline, claim.candidate))
-    for flip in flips[:FLIPS]:
-        print(
-            _row(
-                "lost" if flip["lost"] else "won",
-                flip["query"] or flip["id"],
-                " | ".join(flip["targets"]),
-                flip["baseline_answer"],
-                flip["candidate_answer"],
-            )
-        )
-    if len(flips) > FLIPS:
-        print(f"  ... {len(flips) - FLIPS} more in the report")
-    print()
-
-
-def _row(change: str, *cells: str) -> str:
-    widths = (QUESTION, *[ANSWER] * (len(cells) - 1))
-    return f"  {change:<5}" + "  ".join(map(_cut, cells, widths))
-
-
-def _cut(cell: str, width: int) -> str:
-    text = " ".join(cell.split())
-    return f"{text[: width - 1]}…" if len(text) > width else f"{text:<{width}}"
+    flips = json.loads((folder / claim.evidence).read_text(encoding="utf-8"))["flips"]
+    columns = shutil.get_terminal_size(fallback=(110, 24)).columns
+    say()
+    for line in flip_table(flips, (claim.baseline, claim.candidate), columns):
+        say(line)
+    say()

@@ -121,9 +121,11 @@ class RowParser:
         for frame in frames:
             self._media.check(frame)
         for region in sample.regions:
-            if region.media >= len(frames):
+            if region.media >= len(sample.media):
                 raise SamplesError("a 'region' needs an image to lie in")
-            _check_region(region.box, _size_or_none(frames[region.media]))
+            medium = sample.media[region.media]
+            shown = medium.frames[region.frame] if isinstance(medium, Video) else medium
+            _check_region(region.box, _size_or_none(shown))
 
     def _messages(self, row: dict[str, Any]) -> tuple[Message, ...]:
         if "messages" in row:

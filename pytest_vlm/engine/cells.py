@@ -68,6 +68,7 @@ def token_heatmap(
     values: np.ndarray[Any, Any],
     sizes: tuple[tuple[int, int], ...],
     grids: Sequence[tuple[int, int] | None],
+    places: Sequence[tuple[int, int]],
     image_processor: Any,
 ) -> Heatmap:
     """The map of one sample's image tokens.
@@ -76,21 +77,23 @@ def token_heatmap(
         values: (tokens,) relevance of every image token, in order of the prompt.
         sizes: original (width, height) of each picture.
         grids: of `picture_grids`, for these pictures.
+        places: the (medium, frame) that each picture is in its sample.
         image_processor: of the checkpoint.
 
     Raises:
         RelevanceUnavailable: the tokens form no single grid a picture.
     """
-    kept, boxes, media, start = [], [], [], 0
-    for medium, (size, grid) in enumerate(zip(sizes, grids, strict=True)):
+    kept, boxes, seen, start = [], [], [], 0
+    for size, grid, place in zip(sizes, grids, places, strict=True):
         tokens = grid[0] * grid[1] if grid else values.size // len(sizes)
         leading, cells = _picture_cells(size, tokens, grid, image_processor)
         kept.append(values[start + leading : start + tokens])
         boxes.append(cells)
-        media.append(np.full(len(cells), medium, dtype=np.int32))
+        seen += [place] * len(cells)
         start += tokens
+    media, frame = zip(*seen, strict=True)
     return Heatmap.of_cells(
-        np.concatenate(kept), np.concatenate(boxes), media=np.concatenate(media), method="attention"
+        np.concatenate(kept), np.concatenate(boxes), media=media, frame=frame, method="attention"
     )
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from PIL.Image import Image as PILImage
 
@@ -60,18 +61,28 @@ class Question:
 def decode_ahead(
     batches: Iterable[Sequence[Sample]], settings: GenerationSettings
 ) -> Iterator[list[Question]]:
-    """The batches in order; questions about one picture share it, decoded once a batch."""
+    """The batches in order; questions about one picture share it, decoded once a batch.
+
+    The first batch is decoded here: nobody would wait less if a thread did it.
+    """
+    remaining = iter(batches)
     pending: deque[Future[list[Question]]] = deque()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="vlm-decode") as threads:
-        try:
-            for batch in batches:
-                pending.append(threads.submit(_decode, batch, settings))
-                if len(pending) > AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="vlm-decode")
+
+    def submit(count: int) -> None:
+        for batch in islice(remaining, count):
+            pending.append(threads.submit(_decode, batch, settings))
+
+    try:
+        first = list(islice(remaining, 1))
+        submit(AHEAD)
+        for batch in first:
+            yield _decode(batch, settings)
+        while pending:
+            submit(1)
+            yield pending.popleft().result()
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _decode(samples: Sequence[Sample], settings: GenerationSettings) -> list[Question]:
@@ -114,9 +125,25 @@ def thin_videos(sample: Sample, frames: int | None) -> Sample:
     return replace(sample, messages=messages)
 
 
+def picture_places(sample: Sample, frames: int | None) -> list[tuple[int, int]]:
+    """(medium, frame) of each picture that `thin_videos` leaves, in the sample as it was given."""
+    return [
+        (number, place)
+        for number, medium in enumerate(sample.media)
+        for place in (_kept(medium, frames) if isinstance(medium, Video) else [0])
+    ]
+
+
 def _thinned(part: Part, frames: int) -> Part:
-    if not isinstance(part, Video) or len(part.frames) <= frames:
+    if not isinstance(part, Video):
         return part
-    last = len(part.frames) - 1
-    places = [last // 2] if frames == 1 else [round(i * last / (frames - 1)) for i in range(frames)]
-    return Video(frames=tuple(part.frames[place] for place in places))
+    return Video(frames=tuple(part.frames[place] for place in _kept(part, frames)))
+
+
+def _kept(video: Video, frames: int | None) -> Sequence[int]:
+    count = len(video.frames)
+    if frames is None or count <= frames:
+        return range(count)
+    if frames == 1:
+        return [(count - 1) // 2]
+    return [round(i * (count - 1) / (frames - 1)) for i in range(frames)]

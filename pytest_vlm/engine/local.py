@@ -18,7 +18,7 @@ from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.attention import capture_rows, decoder_attention
 from pytest_vlm.engine.cells import picture_grids, token_heatmap
 from pytest_vlm.engine.completions import read_completions
-from pytest_vlm.engine.decoding import Question, decode_ahead
+from pytest_vlm.engine.decoding import Question, decode_ahead, picture_places
 from pytest_vlm.engine.loading import choose_device, load_model
 from pytest_vlm.engine.prompting import EncodedBatch, Prompting
 from pytest_vlm.engine.sampling import draw_keys, draw_processors
@@ -68,16 +68,20 @@ class LocalEngine:
         self, batches: Iterable[Sequence[Sample]], settings: GenerationSettings
     ) -> Iterator[list[Prediction]]:
         """Answer batch by batch; a sample that cannot be asked gets an ``error``, and why."""
-        for questions in decode_ahead(batches, settings):
-            yield self._answer(questions, settings)
+        for decoded in decode_ahead(batches, settings):
+            start = time.perf_counter()
+            # A batch lives until the next one is there: freed earlier, its memory may go back to
+            # the system, and every page of it is asked for again.
+            questions, batch = self._encode_askable(decoded, settings)
+            yield self._answer(questions, batch, settings, start)
 
-    def _answer(self, questions: list[Question], settings: GenerationSettings) -> list[Prediction]:
-        start = time.perf_counter()
-        try:
-            batch = self._encode([q for q in questions if not q.problem], settings)
-        except ValueError:
-            questions = [self._try_alone(question, settings) for question in questions]
-            batch = self._encode([q for q in questions if not q.problem], settings)
+    def _answer(
+        self,
+        questions: list[Question],
+        batch: EncodedBatch | None,
+        settings: GenerationSettings,
+        start: float,
+    ) -> list[Prediction]:
         if batch is None:
             return [question.refused() for question in questions]
         asked = [question.sample for question in questions if not question.problem]
@@ -180,11 +184,10 @@ class LocalEngine:
             raise SamplesError(f"{without[0]} has no picture to look at")
         if self.no_relevance:
             raise RelevanceUnavailable(f"{self.name} gives no relevance map: {self.no_relevance}")
-        questions = next(decode_ahead([samples], settings))
-        refused = [question.problem for question in questions if question.problem]
+        questions, batch = self._encode_askable(next(decode_ahead([samples], settings)), settings)
+        refused = [(q.sample.id, q.problem) for q in questions if q.problem]
         if refused:
-            raise SamplesError(refused[0])
-        batch = self._encode(questions, settings)
+            raise SamplesError(": ".join(refused[0]))
         if batch is None:
             return []
         prompt = batch.inputs["input_ids"].shape[1]
@@ -203,7 +206,8 @@ class LocalEngine:
         mean = (weights * spoken[..., None]).sum(1) / lengths[:, None]
         if not mean.isfinite().all():
             raise RelevanceUnavailable(f"{self.name}: its attention is not finite; look for NaN")
-        return self._place(batch, mean[:, :prompt].cpu().numpy())
+        places = [picture_places(sample, settings.video_frames) for sample in samples]
+        return self._place(batch, mean[:, :prompt].cpu().numpy(), places)
 
     def close(self) -> None:
         """Drop the model."""
@@ -216,6 +220,16 @@ class LocalEngine:
         config = self._model.config
         token = getattr(config, "image_token_id", None)
         return token if token is not None else getattr(config, "image_token_index", None)
+
+    def _encode_askable(
+        self, questions: list[Question], settings: GenerationSettings
+    ) -> tuple[list[Question], EncodedBatch | None]:
+        """The questions, each with the reason why it cannot be asked, and a batch of the others."""
+        try:
+            return questions, self._encode([q for q in questions if not q.problem], settings)
+        except ValueError:
+            tried = [self._try_alone(question, settings) for question in questions]
+            return tried, self._encode([q for q in tried if not q.problem], settings)
 
     def _encode(
         self, questions: Sequence[Question], settings: GenerationSettings
@@ -230,7 +244,7 @@ class LocalEngine:
         return replace(batch, inputs=inputs)
 
     def _try_alone(self, question: Question, settings: GenerationSettings) -> Question:
-        """One picture that the processor refuses must not take its whole batch along."""
+        """What the processor refuses in one sample must not take its whole batch along."""
         if question.problem:
             return question
         try:
@@ -290,7 +304,12 @@ class LocalEngine:
         token = -1 if self._image_token is None else self._image_token
         return batch.inputs["input_ids"].eq(token)
 
-    def _place(self, batch: EncodedBatch, attention: np.ndarray[Any, Any]) -> list[Heatmap]:
+    def _place(
+        self,
+        batch: EncodedBatch,
+        attention: np.ndarray[Any, Any],
+        places: Sequence[Sequence[tuple[int, int]]],
+    ) -> list[Heatmap]:
         processor = self._prompting.image_processor
         grids = picture_grids(batch.inputs, sum(map(len, batch.sizes)), processor)
         visual = self._visual(batch).cpu().numpy()
@@ -302,5 +321,5 @@ class LocalEngine:
                 raise RelevanceUnavailable(
                     f"{self.name}: {values.size} image tokens for {len(sizes)} pictures"
                 )
-            maps.append(token_heatmap(values, sizes, own, processor))
+            maps.append(token_heatmap(values, sizes, own, places[row], processor))
         return maps

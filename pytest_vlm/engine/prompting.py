@@ -79,7 +79,12 @@ class Prompting:
         questions: Sequence[Question],
         settings: GenerationSettings,
     ) -> EncodedBatch:
-        """Render and tokenize a batch of questions that can be asked."""
+        """Render and tokenize a batch of questions that can be asked.
+
+        Raises:
+            ValueError: one of them cannot be asked after all.
+        """
+        self._refuse_image_tokens(questions)
         prompts = [self.render(question.sample, settings) for question in questions]
         shown = [picture for question in questions for picture in question.pictures]
         distinct = {id(picture): picture for picture in shown}
@@ -112,6 +117,16 @@ class Prompting:
                 turns, chat_template=self.template, tokenize=False, add_generation_prompt=True
             )
         )
+
+    def _refuse_image_tokens(self, questions: Sequence[Question]) -> None:
+        """A text that spells the image token would be taken for a picture."""
+        token = self._image_token
+        for message in (m for question in questions for m in question.sample.messages):
+            if any(isinstance(part, Text) and token in part.text for part in message.parts):
+                raise ValueError(
+                    f"its text contains {token}, which stands for a picture; remove it: pictures "
+                    "are put where they stand among the message's parts"
+                )
 
     @property
     def _image_token(self) -> str:

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.settings import GenerationSettings, LoadSettings
 
-SCHEMA = 1
+SCHEMA = 2
 LIBRARIES = ("pytest-vlm", "torch", "transformers", "tokenizers", "torchvision", "pillow", "numpy")
 IN_THE_PLAN = ("batch_size", "batch_tokens")
 

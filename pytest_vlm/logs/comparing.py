@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from pytest_vlm.claim import Comparison, Side
-from pytest_vlm.errors import ClaimNotShown, LogError
+from pytest_vlm.errors import ClaimNotShown
 from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.keys import installed_versions
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.gate import PlannedTest, TestOutcome, decide
 from pytest_vlm.logs.entries import LoggedAnswers
+from pytest_vlm.logs.judging import LoggedScore
 from pytest_vlm.logs.pairing import PairedLogs
 from pytest_vlm.report.evidence import EvidenceFolder
-from pytest_vlm.report.model import CheckpointSummary, ClaimRecord, Record, RunReport
-from pytest_vlm.scores.catalogue import find_score
-from pytest_vlm.scores.score import Case, Score, ScoreValue
+from pytest_vlm.report.model import CheckpointSummary, ClaimRecord, EventRecord, Record, RunReport
+from pytest_vlm.scores.text import exact_match
 from pytest_vlm.settings import Settings
 from pytest_vlm.stats.result import Claim
 
 TEST = "compare"
-RECORDED = "log:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class LogComparison:
     """What is claimed of two logs, and where the report goes."""
 
     logs: PairedLogs
-    score: str
+    score: LoggedScore
     claim: Claim | None
     bound: float | None
     alpha: float
@@ -41,12 +40,9 @@ class LogComparison:
     sources: tuple[str, str]
 
     def report(self) -> RunReport:
-        """Make the claim, or report the numbers where there is none, and decide.
-
-        Raises:
-            LogError: neither log has the metric that was asked for.
-        """
-        records: list[Record] = []
+        """Make the claim, or report the numbers where there is none, and decide."""
+        names = (self.logs.baseline.name, self.logs.candidate.name)
+        records: list[Record] = [EventRecord(checkpoint=names[1], event=n) for n in self.notes()]
         comparison = self._comparison(records)
         message = ""
         try:
@@ -58,7 +54,6 @@ class LogComparison:
                 getattr(comparison, f"assert_{self.claim}")(margin=self.bound or 0.0)
         except ClaimNotShown as problem:
             message = str(problem)
-        names = (self.logs.baseline.name, self.logs.candidate.name)
         left_out = self.logs.left_out
         verdict = decide(
             candidate=names[1],
@@ -83,60 +78,51 @@ class LogComparison:
             records=tuple(records),
         )
 
+    def notes(self) -> Iterator[str]:
+        """What a reader should know before the numbers."""
+        samples, reworded = self.logs.baseline.samples, self.logs.reworded
+        if reworded:
+            yield (
+                f"{reworded} of {len(samples)} questions were put in other words (a chat template, "
+                "other examples?), which is compared along with the checkpoints"
+            )
+        if self.logs.left_out and self.claim is None:
+            yield f"PARTIAL: {self.logs.left_out} samples are only in one log and are left out"
+        if self.score.score.name == exact_match.name and not self._names_options():
+            yield "the questions have options; --score choice reads which one an answer names"
+
+    def _names_options(self) -> bool:
+        """Whether the baseline's answers are the options themselves, or there are none."""
+        log = self.logs.baseline
+        pairs = zip(log.samples, log.predictions, strict=True)
+        return any(not s.choices or p.answer in (*s.choices, *s.targets) for s, p in pairs)
+
     def _comparison(self, records: list[Record]) -> Comparison:
         numbers = count(1)
-        score = self._recorded() if self.score.startswith(RECORDED) else find_score(self.score)
         return Comparison(
             new_id=lambda: f"{TEST}#{next(numbers)}",
             test=TEST,
-            baseline=self._side(self.logs.baseline, score),
-            candidate=self._side(self.logs.candidate, score),
+            baseline=self._side(self.logs.baseline),
+            candidate=self._side(self.logs.candidate),
             samples=self.logs.baseline.samples,
-            score=score,
+            score=self.score.score,
             settings=Settings(alpha=self.alpha),
             maps=lambda chosen: ([None] * len(chosen), [None] * len(chosen)),
             evidence=EvidenceFolder(self.folder),
             record=records.append,
         )
 
-    def _side(self, log: LoggedAnswers, score: Score) -> Side:
+    def _side(self, log: LoggedAnswers) -> Side:
         places = {sample.id: i for i, sample in enumerate(log.samples)}
 
         def evaluate(samples: Sequence[Sample]) -> Evaluation:
             chosen = [places[sample.id] for sample in samples]
-            predictions = tuple(log.predictions[i] for i in chosen)
-            if self.score.startswith(RECORDED):
-                recorded = log.recorded[self.score.removeprefix(RECORDED)]
-                values = [ScoreValue(value=recorded[i], reason="not in the log") for i in chosen]
-            else:
-                cases = zip(samples, predictions, strict=True)
-                values = score([Case(sample=s, prediction=p) for s, p in cases])
-            return Evaluation(predictions=predictions, values=tuple(values))
+            return Evaluation(
+                predictions=tuple(log.predictions[i] for i in chosen),
+                values=tuple(self.score.values(log, chosen)),
+            )
 
         return Side(name=log.name, evaluate=evaluate)
-
-    def _recorded(self) -> Score:
-        """A metric that the tool itself computed."""
-        metric = self.score.removeprefix(RECORDED)
-        values: list[float] = []
-        for log in (self.logs.baseline, self.logs.candidate):
-            if metric not in log.recorded:
-                there = ", ".join(f"log:{name}" for name in log.recorded) or "none"
-                raise LogError(f"{log.name} has no metric {metric!r}; there is {there}")
-            values += [value for value in log.recorded[metric] if value is not None]
-        if not values or min(values) < 0 or max(values) > 1:
-            raise LogError(f"the metric {metric!r} is not between 0 and 1; claims are about those")
-        binary = set(values) <= {0.0, 1.0}
-
-        def judged_by_the_tool(case: Case) -> float | None:
-            return None
-
-        return Score(
-            name=f"{metric} (log)",
-            kind="binary" if binary else "bounded",
-            needs=frozenset(),
-            judge=judged_by_the_tool,
-        )
 
 
 def claim_of(report: RunReport) -> ClaimRecord:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,6 +14,37 @@ from pytest_vlm.errors import LogError
 
 LONGEST = 64 * 2**20
 LARGEST = 4 * 2**30
+LONGEST_NAME = 200
+IMAGES = (
+    "image_id",
+    "imageId",
+    "img_id",
+    "image_path",
+    "img_path",
+    "image_name",
+    "image_file",
+    "file_name",
+    "image",
+    "images",
+    "video_id",
+    "video_path",
+    "video",
+)
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file, or too large to be a log.
+
+    Raises:
+        LogError: with the reason.
+    """
+    try:
+        if not path.is_file():
+            raise LogError(f"{path} is no file")
+        if path.stat().st_size > LARGEST:
+            raise LogError(f"{path} has more than {LARGEST // 2**30} GiB")
+    except OSError as error:
+        raise LogError(f"cannot read {path}: {error.strerror}") from error
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -20,15 +53,31 @@ def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         LogError: a line that is no JSON object, or one of many megabytes.
     """
-    with _opened(path) as file:
-        number = 0
-        while line := file.readline(LONGEST + 1):
-            number += 1
-            where = f"{path}, line {number}"
-            if len(line) > LONGEST:
-                raise LogError(f"{where}: longer than {LONGEST // 2**20} MiB")
-            if line.strip():
-                yield where, parse(line, where)
+    number = total = 0
+    try:
+        with _opened(path) as file:
+            while line := file.readline(LONGEST + 1):
+                number += 1
+                total += len(line)
+                where = f"{path}, line {number}"
+                if len(line) > LONGEST:
+                    raise LogError(f"{where}: longer than {LONGEST // 2**20} MiB")
+                if total > LARGEST:
+                    raise LogError(f"{path} has more than {LARGEST // 2**30} GiB")
+                if line.strip():
+                    yield where, parse(line, where)
+    except (OSError, EOFError, zlib.error) as error:
+        raise LogError(f"cannot read {path} after line {number}: {error}") from error
+
+
+def is_lines(path: Path) -> bool:
+    """Whether it is an object a line, whatever its name says."""
+    try:
+        with _opened(path) as file:
+            json.loads(file.readline(LONGEST))
+            return bool(file.readline(LONGEST).strip())
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def parse(text: bytes, where: str) -> dict[str, Any]:
@@ -69,17 +118,39 @@ def field(record: dict[str, Any], path: str, where: str) -> str:
     found: Any = record
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None
-    if found is None or isinstance(found, dict | list):
-        raise LogError(f"{where}: nothing that names a cluster stands at {path!r}")
-    return str(found)
+    named = _name(found)
+    if not named:
+        raise LogError(
+            f"{where}: nothing that names a cluster stands at {path!r}; "
+            f"its fields are {', '.join(map(str, list(record)[:12]))}"
+        )
+    return named
+
+
+def image_of(record: object) -> str:
+    """The name of the picture that an object is about, where a usual field has one."""
+    if not isinstance(record, dict):
+        return ""
+    return next(filter(None, (_name(record.get(name)) for name in IMAGES)), "")
+
+
+def digest(text: str) -> str:
+    """Of a text, 32 hexadecimal digits."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def _name(value: object) -> str:
+    """A short name of a value; of a whole picture its digest, of what has no text nothing."""
+    if isinstance(value, list) and value:
+        names = [_name(inner) for inner in value]
+        return "+".join(names) if all(names) else ""
+    if value is None or isinstance(value, Mapping | list):
+        return ""
+    text = str(value)
+    if text.startswith("<"):  # an object in memory, whose name is another one in every run
+        return ""
+    return text if len(text) <= LONGEST_NAME else digest(text)
 
 
 def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
-    try:
-        if not path.is_file():
-            raise LogError(f"{path} is no file")
-        if path.stat().st_size > LARGEST:
-            raise LogError(f"{path} has more than {LARGEST // 2**30} GiB")
-        return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    except OSError as error:
-        raise LogError(f"cannot read {path}: {error.strerror}") from error
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")

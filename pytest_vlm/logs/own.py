@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pytest_vlm.errors import LogError
-from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.predictions import FinishReason, Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.logs.entries import Entry, numbers
 from pytest_vlm.logs.lines import field
@@ -31,11 +31,14 @@ def entries(record: dict[str, Any], where: str, cluster: str) -> Iterator[Entry]
     Raises:
         LogError: a line of another version, or one that was changed by hand.
     """
-    if record["pytest_vlm"] != VERSION:
+    if record.get("pytest_vlm") != VERSION:
         raise LogError(f"{where}: written by another version of pytest-vlm")
     try:
-        for completion in record["completions"]:
+        for number, completion in enumerate(record["completions"]):
+            if completion["finish_reason"] not in get_args(FinishReason):
+                raise TypeError(f"'finish_reason': {completion['finish_reason']!r}")
             yield Entry(
+                where=where,
                 id=str(record["id"]),
                 question=str(record["question"]),
                 targets=tuple(map(str, record["targets"])),
@@ -44,7 +47,10 @@ def entries(record: dict[str, Any], where: str, cluster: str) -> Iterator[Entry]
                 recorded=numbers(record["scores"]),
                 finish_reason=completion["finish_reason"],
                 cluster=field(record, cluster, where) if cluster else str(record["cluster"]),
+                repeat=number,
             )
+        if not record["completions"]:
+            raise TypeError("a completion")
     except (KeyError, TypeError, AttributeError) as error:
         raise LogError(f"{where}: {error} is missing or not what it should be") from error
 

@@ -8,6 +8,7 @@ from pytest_vlm.errors import LogError
 from pytest_vlm.logs.entries import LoggedAnswers
 
 EXAMPLES = 3
+WORDS = {"targets": "targets", "query": "questions", "choices": "options"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +17,13 @@ class PairedLogs:
 
     Attributes:
         left_out: questions that only one of them answers.
+        reworded: questions that were put in other words, though the dataset's rows are the same.
     """
 
     baseline: LoggedAnswers
     candidate: LoggedAnswers
     left_out: int
+    reworded: int
 
 
 def pair_logs(
@@ -48,17 +51,23 @@ def pair_logs(
     if not shared:
         raise LogError(f"{baseline.name} and {candidate.name} have no question in common")
     there = [places[baseline.samples[i].id] for i in shared]
+    reworded = 0
     for i, k in zip(shared, there, strict=True):
         one, other = baseline.samples[i], candidate.samples[k]
-        for what in ("targets", "query", "choices"):
+        same_row = bool(baseline.documents[i]) and baseline.documents[i] == candidate.documents[k]
+        reworded += one.query != other.query
+        for what in ("targets", "choices") if same_row else ("targets", "query", "choices"):
             if getattr(one, what) != getattr(other, what):
                 raise LogError(
-                    f"{one.id} has different {what}: {_short(getattr(one, what))} in "
+                    f"{one.id} has different {WORDS[what]}: {_short(getattr(one, what))} in "
                     f"{baseline.name}, {_short(getattr(other, what))} in {candidate.name}; "
                     "compare logs of one version of one dataset and prompt"
                 )
     return PairedLogs(
-        baseline=_chosen(baseline, shared), candidate=_chosen(candidate, there), left_out=left_out
+        baseline=_chosen(baseline, shared),
+        candidate=_chosen(candidate, there),
+        left_out=left_out,
+        reworded=reworded,
     )
 
 
@@ -68,6 +77,7 @@ def _chosen(log: LoggedAnswers, places: list[int]) -> LoggedAnswers:
         samples=tuple(log.samples[i] for i in places),
         predictions=tuple(log.predictions[i] for i in places),
         recorded={m: tuple(values[i] for i in places) for m, values in log.recorded.items()},
+        documents=tuple(log.documents[i] for i in places),
     )
 
 

@@ -1,20 +1,26 @@
-"""Result tables of VLMEvalKit: ``MODEL_DATASET.xlsx``, ``.tsv`` or ``.json``."""
+"""Result tables of VLMEvalKit: ``MODEL_DATASET.xlsx``, ``.tsv``, ``.csv`` or ``.json``."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_vlm.errors import LogError
+from pytest_vlm.logs.archives import check_archive
 from pytest_vlm.logs.entries import Entry, numbers
-from pytest_vlm.logs.lines import field
+from pytest_vlm.logs.lines import field, image_of
 
 OPTIONS = "ABCDEFGH"
-CLUSTERS = ("image_path", "image")
+NO_METRIC = frozenset(
+    [*OPTIONS, "index", "question", "answer", "prediction", "hint", "image", "image_path", "id"]
+)
+FAILED = "Failed to obtain answer"
+SEPARATORS = {".tsv": "\t", ".csv": ","}
 
 
 def recognises(record: Mapping[str, Any]) -> bool:
@@ -30,16 +36,19 @@ def entries(record: dict[str, Any], where: str, cluster: str) -> Iterator[Entry]
     """
     if not recognises(record):
         raise LogError(f"{where}: it has no 'index', 'question' and 'prediction'")
-    options = {o: str(record[o]) for o in OPTIONS if record.get(o) not in (None, "")}
-    answer = record.get("answer")
+    index, answer, prediction = (_cell(record.get(n)) for n in ("index", "answer", "prediction"))
+    if not index:
+        raise LogError(f"{where}: it has no index")
+    values = {name: _number(v) for name, v in record.items() if name not in NO_METRIC}
     yield Entry(
-        id=str(record["index"]),
-        question=str(record["question"]),
-        targets=() if answer in (None, "") else (str(answer),),
-        answers=("" if record["prediction"] is None else str(record["prediction"]),),
-        choices=tuple(options.values()),
-        recorded=_scores(record),
-        cluster=field(record, cluster, where) if cluster else _image(record),
+        where=where,
+        id=index,
+        question=_cell(record["question"]),
+        targets=(answer,) if answer else (),
+        answers=() if prediction.startswith(FAILED) else (prediction,),
+        choices=tuple(filter(None, (_cell(record.get(option)) for option in OPTIONS))),
+        recorded=numbers(values),
+        cluster=field(record, cluster, where) if cluster else image_of(record),
     )
 
 
@@ -51,14 +60,19 @@ def table(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     if path.suffix == ".xlsx":
         yield from _sheet(path)
-    else:
-        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # pictures stand in cells
+        return
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # pictures stand in cells
+    try:
         with path.open(encoding="utf-8-sig", newline="", errors="strict") as file:
-            try:
-                for row in (reader := csv.DictReader(file, delimiter="\t")):
-                    yield f"{path}, line {reader.line_num}", dict(row)
-            except (csv.Error, UnicodeDecodeError) as error:
-                raise LogError(f"{path} is no table in UTF-8 ({error})") from error
+            reader = csv.DictReader(file, delimiter=SEPARATORS[path.suffix], strict=True)
+            for row in reader:
+                where = f"{path}, line {reader.line_num}"
+                if None in row or None in row.values():
+                    count = len(reader.fieldnames or ())
+                    raise LogError(f"{where}: it has not the {count} cells of the first line")
+                yield where, dict(row)
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise LogError(f"{path} is no table in UTF-8 ({error})") from error
 
 
 def _sheet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -67,11 +81,10 @@ def _sheet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     except ImportError:
         raise LogError(f"{path} needs openpyxl: pip install 'pytest-vlm[logs]'") from None
     try:
-        rows = (
-            load_workbook(path, read_only=True, data_only=True)
-            .worksheets[0]
-            .iter_rows(values_only=True)
-        )
+        with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path)
+        book = load_workbook(path, read_only=True, data_only=True)
+        rows = book.worksheets[0].iter_rows(values_only=True)
         header = [str(name) for name in next(rows, ())]
         for number, row in enumerate(rows, 2):
             yield f"{path}, row {number}", dict(zip(header, row, strict=False))
@@ -108,17 +121,13 @@ def rows(path: Path, content: object) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{path}, row {number}", row
 
 
-def _scores(record: Mapping[str, Any]) -> dict[str, float]:
-    values = {name: record[name] for name in ("hit", "score") if name in record}
-    return numbers({name: _number(value) for name, value in values.items()})
+def _cell(value: object) -> str:
+    """A cell in words; an empty one is None, or NaN in JSON."""
+    return "" if value is None or value != value else str(value)
 
 
 def _number(value: object) -> object:
     try:
-        return float(str(value))
+        return float(value) if isinstance(value, str) else value
     except ValueError:
         return value
-
-
-def _image(record: Mapping[str, Any]) -> str:
-    return next((str(record[name]) for name in CLUSTERS if record.get(name)), "")

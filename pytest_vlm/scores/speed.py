@@ -1,8 +1,8 @@
 """Time and memory of a batch; measured anew, in turns, when a suite claims something about them.
 
 ``compare(samples, score=latency).assert_not_worse(margin=0.05)`` allows 1.05 times as much. A value
-is that of a whole batch. A checkpoint that says more takes longer; `tokens_per_second` tells that
-from being slower.
+is that of a whole batch, from decoded pictures to text. A checkpoint that says more takes longer;
+`tokens_per_second` tells that from being slower, so a suite should claim both.
 """
 
 from __future__ import annotations
@@ -61,5 +61,6 @@ tokens_per_second = _positive("tokens per second", _tokens_per_second, more_is_b
 peak_memory = _positive("peak memory", _peak)
 """Most bytes in use on the device during a batch, weights included; lower is better.
 
-Other checkpoints in memory count as well: measure with ``--vlm-max-loaded 1``, the default.
+Other checkpoints in memory count as well: measure with ``--vlm-max-loaded 1``, the default. On the
+CPU it is the resident memory of the process, libraries included.
 """

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from tiny_llava import save_tiny_llava
 
 from pytest_vlm.engine.decoding import decode_ahead
-from pytest_vlm.errors import CheckpointError, RelevanceUnavailable
-from pytest_vlm.evaluation.samples import Image, Message, Sample, Text
+from pytest_vlm.errors import CheckpointError, RelevanceUnavailable, SamplesError
+from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
 from pytest_vlm.scores import exact_match, pointing_game
 from pytest_vlm.session import Session
 from pytest_vlm.settings import GenerationSettings, Settings
@@ -161,6 +161,26 @@ def test_a_stop_text_ends_an_answer_and_is_no_part_of_it(digits):
     assert stopped.completions[0].finish_reason == "stop"
 
 
+def clip(frames: int) -> Sample:
+    video = Video(frames=tuple(Image(source=picture(32 + n, 32)) for n in range(frames)))
+    words = Text(text="what digit is at the top left ?")
+    return Sample(id="clip", messages=(Message(role="user", parts=(video, words)),))
+
+
+def test_a_thinned_video_is_the_shorter_video(digits):
+    engine, whole = digits.engine(digits.checkpoints[1]), clip(5)
+    frames = [whole.frames[n] for n in (0, 4)]
+    video, words = Video(frames=tuple(frames)), whole.messages[0].parts[1]
+    short = Sample(id="clip", messages=(Message(role="user", parts=(video, words)),))
+    settings = GenerationSettings(video_frames=2)
+    thinned = next(engine.predict([[whole]], settings))[0]
+    expected = next(engine.predict([[short]], GenerationSettings()))[0]
+    assert thinned.completions == expected.completions
+    assert thinned.visual_tokens == expected.visual_tokens
+    (heatmap,) = engine.relevance([whole], [thinned], settings)
+    assert set(zip(heatmap.media.tolist(), heatmap.frame.tolist(), strict=True)) == {(0, 0), (0, 4)}
+
+
 def test_fewer_pixels_are_fewer_visual_tokens_at_the_same_places(digits):
     engine, corner = digits.engine(digits.checkpoints[1]), (64.0, 64.0)
     sample = Sample.ask(id="1", image=picture(64, 64), query=QUERIES[0])
@@ -184,6 +204,21 @@ def test_an_image_that_cannot_be_opened_is_an_error_of_that_sample_alone(digits)
     assert (first.unusable, second.unusable, third.unusable) == ("error", None, "error")
     assert "cannot open the image" in first.events[0]
     assert "aspect ratio" in third.events[0]
+
+
+@pytest.mark.parametrize(("family", "token"), [("digits", "<|image_pad|>"), ("llava", "<image>")])
+def test_a_text_that_spells_a_picture_is_an_error_of_that_sample_alone(request, family, token):
+    session = request.getfixturevalue(family)
+    engine, settings = session.engine(session.checkpoints[-1]), session.settings.generation
+    asked = [
+        Sample.ask(id=str(n), image=picture(40, 30), query=f"what is {word} ?")
+        for n, word in enumerate(["this", token, "a cat"])
+    ]
+    answers = next(engine.predict([asked], settings))
+    assert [p.completions[0].finish_reason == "error" for p in answers] == [False, True, False]
+    assert f"its text contains {token}" in answers[1].events[0]
+    with pytest.raises(SamplesError, match="1: its text contains"):
+        engine.relevance(asked, answers, settings)
 
 
 def test_a_gap_is_named_by_every_score(digits):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pytest_vlm.engine.fake import FakeEngine, Script
+from pytest_vlm.errors import ClaimNotShown
+from pytest_vlm.evaluation.predictions import Measurement
 from pytest_vlm.report.model import ClaimRecord, SpeedRecord
 from pytest_vlm.scores import latency, peak_memory, time_to_first_token, tokens_per_second
 from pytest_vlm.session import Session
@@ -53,6 +59,40 @@ def test_real_models_are_measured_and_nothing_of_it_is_kept(score, tmp_path):
     assert result.baseline_mean > 0
     assert claim.evidence == ""
     assert not (tmp_path / "cache").exists()
+
+
+class Scripted(FakeEngine):
+    """Takes a scripted time for each batch, the same but for a little noise."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(Script())
+        self.seconds, self.noise = seconds, random.Random(0)
+
+    def _answer_batch(self, samples, completions=1):
+        seconds = self.seconds * self.noise.uniform(0.99, 1.01)
+        measured = Measurement(
+            seconds=seconds, samples=len(samples), tokens=10, first_token=seconds / 2
+        )
+        return [replace(p, measurement=measured) for p in super()._answer_batch(samples)]
+
+
+@pytest.mark.parametrize("score", [latency, time_to_first_token, tokens_per_second])
+@pytest.mark.parametrize(("seconds", "holds"), [(1.0, True), (1.2, False)])
+def test_a_slower_candidate_is_seen(score, seconds, holds, tmp_path):
+    settings = Settings(
+        checkpoints=("A=a", "B=b"),
+        samples=DIGITS / "heldout/samples.jsonl",
+        limit=64,
+        engine="scripted",
+        no_cache=True,
+    )
+    times = {"A": 1.0, "B": seconds}
+    loaders = {"scripted": lambda spec: Scripted(times[spec.name])}
+    with Session(settings, loaders=loaders, folder=tmp_path) as session:
+        claim = session.compare(session.candidates[0], session.samples, score=score)
+        with nullcontext() if holds else pytest.raises(ClaimNotShown) as raised:
+            claim.assert_not_worse(margin=0.05)
+    assert holds or raised.value.verdict == "fail"
 
 
 def test_the_first_token_comes_before_the_last(tmp_path):

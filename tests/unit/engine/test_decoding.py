@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_vlm.engine.decoding import decode_ahead, thin_videos
+from pytest_vlm.engine.decoding import decode_ahead, picture_places, thin_videos
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
 from pytest_vlm.settings import GenerationSettings
 
@@ -81,3 +81,20 @@ def test_pictures_are_not_thinned(picture):
 def test_only_the_frames_that_stay_are_decoded(picture):
     (batch,) = decode_ahead([[clip(9, picture)]], GenerationSettings(video_frames=3))
     assert len(batch[0].pictures) == len(batch[0].sample.frames) == 3
+
+
+def test_a_frame_keeps_its_number_in_the_whole_video(picture):
+    still, words = Image(source=picture(seed=9)), Text(text="?")
+    video = clip(5, picture).media[0]
+    sample = Sample(id="s", messages=(Message(role="user", parts=(still, video, words)),))
+    assert picture_places(sample, 2) == [(0, 0), (1, 0), (1, 4)]
+    assert picture_places(sample, None) == [(0, 0), *((1, n) for n in range(5))]
+
+
+def test_the_first_batch_needs_no_thread(picture, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a thread was asked")
+
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor.submit", refuse)
+    (batch,) = decode_ahead([[ask("a", picture())]], GenerationSettings())
+    assert batch[0].sample.id == "a"

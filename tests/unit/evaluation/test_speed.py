@@ -74,13 +74,43 @@ def test_the_sides_take_turns(picture):
 def test_where_one_fits_each_is_loaded_once_for_two_blocks(picture):
     bench = Bench(1)
     bench.speed.measure(A, B, samples(4 * 12, picture))
-    assert bench.loaded == {"A": 7, "B": 6}
+    assert bench.loaded == {"A": 7, "B": 7}
 
 
 def test_few_batches_are_asked_again(picture):
     measured = Bench(2).speed.measure(A, B, samples(4, picture))
     assert len(measured.samples) == BLOCKS
     assert len({sample.cluster for sample in measured.samples}) == BLOCKS
+
+
+@pytest.mark.parametrize("count", [13, 23, 30])
+def test_every_batch_of_the_plan_is_measured(picture, count):
+    bench = Bench(2)
+    measured = bench.speed.measure(A, B, samples(4 * count, picture))
+    assert len(measured.samples) == count
+    assert Counter(bench.asked) == {"A": count + 1, "B": count + 1}
+    assert len({sample.cluster for sample in measured.samples}) == BLOCKS
+
+
+def test_claims_about_the_same_samples_share_one_pass(picture):
+    bench, asked = Bench(2), samples(4 * 12, picture)
+    first = bench.speed.measure(A, B, asked)
+    assert bench.speed.measure(A, B, list(asked)) is first
+    assert bench.speed.measure(A, B, asked[:40]) is not first
+
+
+def test_devices_of_different_kinds_are_refused(picture):
+    class Elsewhere(FakeEngine):
+        device = "cuda:0"
+
+    speed = SpeedPass(
+        engine=lambda spec: (Elsewhere if spec is B else FakeEngine)(Script()),
+        meter=lambda spec: None,
+        generation=GenerationSettings(),
+        progress=lambda what, done, total, memory=None: None,
+    )
+    with pytest.raises(EngineError, match="B on cuda:0 and A on cpu"):
+        speed.measure(A, B, samples(2, picture))
 
 
 def test_an_engine_that_does_not_measure_is_refused(picture):

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from pytest_vlm.errors import LogError
-from pytest_vlm.logs import read_log
+from pytest_vlm.logs import lines, read_log
 from pytest_vlm.logs.own import write_log
 from pytest_vlm.logs.pairing import pair_logs
 
@@ -79,7 +79,7 @@ def test_options_and_images_of_a_table(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("write", "path"), [(logged.lm_eval, "doc.image_id"), (document, "metadata.image")]
+    ("write", "path"), [(logged.lm_eval, "doc.page"), (document, "metadata.page")]
 )
 def test_clusters_by_a_dotted_path(tmp_path, write, path):
     file = write(tmp_path / "a.jsonl", SAID)
@@ -94,13 +94,72 @@ def test_a_compressed_log(tmp_path):
     assert read_log(tmp_path / "a.jsonl.gz", name="A") == read_log(plain, name="A")
 
 
+def test_lines_are_lines_whatever_the_file_is_called(tmp_path):
+    plain = logged.lm_eval(tmp_path / "a.jsonl", SAID)
+    (tmp_path / "a.json").write_bytes(plain.read_bytes())
+    assert read_log(tmp_path / "a.json", name="A") == read_log(plain, name="A")
+
+
+def test_rows_in_one_document(tmp_path):
+    plain = logged.lm_eval(tmp_path / "a.jsonl", SAID)
+    rows = [json.loads(line) for line in plain.read_text().splitlines()]
+    (tmp_path / "a.json").write_text(json.dumps({"args": {}, "logs": rows}, indent=4))
+    assert read_log(tmp_path / "a.json", name="A") == read_log(plain, name="A")
+
+
+def test_a_compressed_log_that_is_cut_or_damaged_is_refused(tmp_path):
+    packed = gzip.compress(logged.lm_eval(tmp_path / "a.jsonl", SAID).read_bytes())
+    for damaged in (packed[:-200], packed[:20] + b"damage" + packed[26:], b"plain"):
+        (tmp_path / "b.jsonl.gz").write_bytes(damaged)
+        with pytest.raises(LogError, match=r"b\.jsonl\.gz"):
+            read_log(tmp_path / "b.jsonl.gz", name="B")
+
+
+def test_a_line_or_a_whole_of_many_megabytes_is_refused(tmp_path, monkeypatch):
+    path = logged.lm_eval(tmp_path / "a.jsonl", SAID)
+    packed = tmp_path / "a.jsonl.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    monkeypatch.setattr(lines, "LARGEST", path.stat().st_size - 1)
+    for too_large in (path, packed):  # the second one only when it is unpacked
+        with pytest.raises(LogError, match="has more than"):
+            read_log(too_large, name="A")
+    monkeypatch.setattr(lines, "LARGEST", path.stat().st_size)
+    monkeypatch.setattr(lines, "LONGEST", 100)
+    with pytest.raises(LogError, match="line 1: longer than"):
+        read_log(path, name="A")
+
+
+def test_something_nested_too_deeply_is_refused(tmp_path):
+    path, deep = tmp_path / "a.jsonl", "[" * 700 + "1" + "]" * 700
+    path.write_text(
+        f'{{"doc_id": 1, "target": "x", "filtered_resps": ["x"], "doc": {{"image": {deep}}}}}'
+    )
+    with pytest.raises(LogError, match="nested too deeply"):
+        read_log(path, name="A")
+
+
+def test_our_own_log_refuses_what_it_never_writes(tmp_path):
+    log = read_log(logged.lm_eval(tmp_path / "a.jsonl", SAID), name="A")
+    write_log(tmp_path / "own.jsonl", log.samples, log.predictions, log.recorded)
+    text = (tmp_path / "own.jsonl").read_text()
+    for written, changed, message in (
+        ('"finish_reason": "stop"', '"finish_reason": "maybe"', "'finish_reason': 'maybe'"),
+        ('"completions": [', '"completions": [], "other": [', "a completion"),
+    ):
+        (tmp_path / "b.jsonl").write_text(text.replace(written, changed, 1))
+        with pytest.raises(LogError, match=f"line 1: {message}"):
+            read_log(tmp_path / "b.jsonl", name="B")
+
+
 def test_one_of_several_filters(tmp_path):
     path = logged.lm_eval(tmp_path / "a.jsonl", SAID, filters=("strict", "flexible"))
-    with pytest.raises(LogError, match="several filters; add --filter flexible"):
+    with pytest.raises(LogError, match="choose: --filter strict or --filter flexible"):
         read_log(path, name="A")
     assert len(read_log(path, name="A", filter="strict").samples) == logged.QUESTIONS
     with pytest.raises(LogError, match="there is strict, flexible"):
         read_log(path, name="A", filter="none")
+    with pytest.raises(LogError, match="it has none; leave out --filter"):
+        read_log(logged.lmms_eval(tmp_path / "b.jsonl", SAID), name="B", filter="strict")
 
 
 def test_our_own_log_comes_back(tmp_path):
@@ -131,7 +190,7 @@ ROW = b'{"index": 1, "question": "%s", "prediction": 1}\n'
         (HARNESS + b'{"doc_id": 2}', "line 2: it has no"),
         (b'{"pytest_vlm": 99}', "another version"),
         (b'{"pytest_vlm": 1}', "line 1: 'completions' is missing"),
-        (ROW % b"?" + ROW % b"!", "two different questions"),
+        (ROW % b"?" + ROW % b"!", "line 2: another question with the id '1'"),
     ],
 )
 def test_a_broken_log_is_refused_by_its_line(tmp_path, content, message):
@@ -143,7 +202,9 @@ def test_a_broken_log_is_refused_by_its_line(tmp_path, content, message):
 
 def test_what_cannot_be_a_log_is_refused_with_the_next_step(tmp_path):
     logged.lm_eval(tmp_path / "samples_x.jsonl", SAID)
-    with pytest.raises(LogError, match=r"is a folder; give the one file .* samples_x\.jsonl"):
+    with pytest.raises(
+        LogError, match=r"is a folder; give the one file [\s\S]* .*samples_x\.jsonl"
+    ):
         read_log(tmp_path, name="A")
     with pytest.raises(LogError, match="is a pickle, which could run code"):
         read_log(tmp_path / "a.pkl", name="A")
@@ -194,8 +255,8 @@ def test_logs_of_other_questions_are_not_paired(tmp_path):
 
 def test_the_order_of_a_log_does_not_matter(tmp_path):
     path = logged.lm_eval(tmp_path / "a.jsonl", SAID)
-    lines = path.read_text().splitlines()
-    (tmp_path / "b.jsonl").write_text("\n".join(reversed(lines)))
+    backwards = reversed(path.read_text().splitlines())
+    (tmp_path / "b.jsonl").write_text("\n".join(backwards))
     a, b = (read_log(tmp_path / f"{name}.jsonl", name=name) for name in "ab")
     pairs = pair_logs(a, b)
     assert pairs.candidate.samples == a.samples

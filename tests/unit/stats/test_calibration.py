@@ -5,7 +5,8 @@ A rate of 5 % seen in 600 replicates lies below 7.5 % with a probability of 0.99
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,9 +14,13 @@ import pytest
 from pytest_vlm.stats import compare
 
 REPLICATES, TOO_OFTEN = 600, 0.075
-SEEDS, COMPLETIONS = 200, 4
+SEEDS, PROMPTS, COMPLETIONS = 200, 120, 4
 Sides = tuple[np.ndarray, np.ndarray]
 Draw = Callable[[np.random.Generator, int], Sides]
+Claim = dict[str, object]
+NOT_WORSE: Claim = {"claim": "not_worse", "margin": 0.05}
+NO_REGRESSION: Claim = {"claim": "no_regression", "mde": 0.2}
+SLOWER: Claim = NOT_WORSE | {"kind": "positive", "better": "lower"}
 
 
 def losses(rate: float, size: float) -> Draw:
@@ -46,82 +51,116 @@ def averaged(shift: float) -> Draw:
     return draw
 
 
-def rate_of(verdict: str, draw: Draw, n: int, claim: dict[str, object]) -> float:
+def timed(ratio: float, tail: float) -> Draw:
+    """Positive values whose log ratio is Student's, with so many degrees of freedom."""
+
+    def draw(rng: np.random.Generator, n: int) -> Sides:
+        before = rng.lognormal(3, 1, n)
+        return before, before * ratio * np.exp(0.1 * rng.standard_t(tail, n))
+
+    return draw
+
+
+def rate_of(verdict: str, draw: Draw, n: int, claim: Claim) -> float:
+    """How often a claim about a bounded score, or the claim's own kind, ends in a verdict."""
     rng = np.random.default_rng(n)
     seen = 0
     for _ in range(REPLICATES):
         before, after = draw(rng, n)
-        result = compare(baseline=before, candidate=after, kind="bounded", **claim)
+        result = compare(baseline=before, candidate=after, **({"kind": "bounded"} | claim))
         seen += result.verdict == verdict
     return seen / REPLICATES
 
 
-@pytest.mark.parametrize("n", [60, 200, 600])
+@pytest.mark.parametrize("n", [60, 200])
 @pytest.mark.parametrize(
     "draw",
     [losses(0.0556, 0.9), losses(0.2, 0.25), smooth(-0.05, 0.1), averaged(-0.05)],
     ids=["rare large losses", "frequent small ones", "smooth", "four completions"],
 )
 def test_a_candidate_at_the_margin_rarely_passes(draw, n):
-    assert rate_of("pass", draw, n, {"claim": "not_worse", "margin": 0.05}) <= TOO_OFTEN
+    assert rate_of("pass", draw, n, NOT_WORSE) <= TOO_OFTEN
+
+
+@pytest.mark.parametrize("n", [10, 60])
+@pytest.mark.parametrize("tail", [3, 1000], ids=["heavy tails", "lognormal"])
+def test_a_candidate_as_slow_as_the_margin_rarely_passes(tail, n):
+    assert rate_of("pass", timed(1.05, tail), n, SLOWER) <= TOO_OFTEN
 
 
 @pytest.mark.parametrize("n", [60, 200])
 def test_equal_checkpoints_are_rarely_called_worse(n):
-    assert rate_of("fail", averaged(0.0), n, {"claim": "no_regression", "mde": 0.2}) <= TOO_OFTEN
+    assert rate_of("fail", averaged(0.0), n, NO_REGRESSION) <= TOO_OFTEN
+
+
+@pytest.mark.parametrize("n", [60, 150])
+@pytest.mark.parametrize("draw", [losses(0.0556, 0.9), smooth(-0.05, 0.1)], ids=["rare", "smooth"])
+def test_a_loss_that_would_have_been_seen_is_rarely_missed(draw, n):
+    assert rate_of("pass", draw, n, {"claim": "no_regression", "mde": 0.05}) <= 0.2
 
 
 def test_the_claims_are_not_deaf():
-    claim = {"claim": "not_worse", "margin": 0.05}
-    assert rate_of("pass", averaged(0.0), 400, claim) > 0.9
-    assert rate_of("fail", averaged(-0.05), 2000, {"claim": "no_regression", "mde": 0.2}) > 0.9
+    assert rate_of("pass", averaged(0.0), 400, NOT_WORSE) > 0.9
+    assert rate_of("fail", averaged(-0.05), 1000, NO_REGRESSION) > 0.9
+    assert rate_of("pass", timed(1.0, 1000), 60, SLOWER) > 0.9
 
 
-def draws_of_two(effect: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(prompts, completions) right or wrong of each side, for each seed.
+def drawn_twice(sharpness: float, swapped: float) -> list[Sides]:
+    """(prompts, completions) right or wrong of two equally good checkpoints, for each seed.
 
-    The candidate is better at half of the prompts and as much worse at the others: equal overall.
+    Most prompts are easy or hopeless, more so the smaller the sharpness. At a share of them the
+    candidate is as good as the baseline is bad, which changes nothing in the mean; none of it is
+    the checkpoint against itself.
     """
+    draws = []
     for seed in range(SEEDS):
         rng = np.random.default_rng(seed)
-        p = rng.uniform(0.45, 0.55, 120)
-        change = effect * rng.choice([-1, 1], 120)
-        shape = (120, COMPLETIONS)
-        before = rng.random(shape) < p[:, None]
-        yield before, rng.random(shape) < (p + change)[:, None]
+        before = rng.beta(sharpness, sharpness, (PROMPTS, 1))
+        after = np.where(rng.random((PROMPTS, 1)) < swapped, 1 - before, before)
+        shape = (PROMPTS, COMPLETIONS)
+        draws.append((rng.random(shape) < before, rng.random(shape) < after))
+    return draws
 
 
-def alarms(effect: float, *, averaged_first: bool) -> float:
-    """How often equal checkpoints are called worse."""
-    seen = 0
-    for before, after in draws_of_two(effect):
-        if averaged_first:
-            sides = {"baseline": before.mean(1), "candidate": after.mean(1), "kind": "bounded"}
-        else:
-            sides = {"baseline": before.ravel(), "candidate": after.ravel()}
-        seen += compare(**sides, claim="no_regression", mde=0.3).verdict == "fail"
-    return seen / SEEDS
+def alarms(draws: list[Sides], claim: Claim, verdict: str) -> float:
+    """How often averaged completions end in a wrong verdict."""
+    results = [compare(baseline=a.mean(1), candidate=b.mean(1), **claim) for a, b in draws]
+    return sum(result.verdict == verdict for result in results) / SEEDS
 
 
-@pytest.mark.parametrize("effect", [0.0, 0.4])
-def test_averaged_completions_raise_few_false_alarms(effect):
-    assert alarms(effect, averaged_first=True) <= 0.07
+def naive_alarms(draws: list[Sides], claim: Claim, verdict: str) -> float:
+    """How often they do when every completion counts as a pair."""
+    results = [compare(baseline=a.ravel(), candidate=b.ravel(), **claim) for a, b in draws]
+    return sum(result.verdict == verdict for result in results) / SEEDS
 
 
-def test_completions_taken_for_samples_raise_many():
-    assert alarms(0.4, averaged_first=False) > 0.10
+WORSE: tuple[Claim, str] = ({"claim": "no_regression", "mde": 0.3}, "fail")
+BETTER: tuple[Claim, str] = ({"claim": "better"}, "pass")
 
 
-def test_repeated_questions_taken_for_samples_pass_too_often():
+@pytest.mark.parametrize(("claim", "verdict"), [WORSE, BETTER], ids=["worse", "better"])
+@pytest.mark.parametrize("swapped", [0.0, 0.3], ids=["itself", "equal overall"])
+def test_averaged_completions_raise_few_false_alarms(swapped, claim, verdict):
+    assert alarms(drawn_twice(0.4, swapped), claim | {"kind": "bounded"}, verdict) <= 0.07
+
+
+@pytest.mark.parametrize(("claim", "verdict"), [WORSE, BETTER], ids=["worse", "better"])
+def test_completions_taken_for_samples_raise_many(claim, verdict):
+    """Those of one prompt err together, so four of them say little more than one."""
+    assert naive_alarms(drawn_twice(0.4, 0.3), claim, verdict) > 0.10
+
+
+@pytest.mark.parametrize("kind", ["bounded", "positive"])
+def test_repeated_questions_taken_for_samples_pass_too_often(kind):
     rng = np.random.default_rng(0)
-    naive = grouped = 0
     clusters = np.repeat(np.arange(60), 5).tolist()
+    decide = partial(compare, claim="not_worse", margin=0.05, kind=kind)
+    naive = grouped = 0
     for _ in range(REPLICATES):
         before = np.repeat(rng.uniform(0.4, 0.6, 60), 5)
-        after = np.clip(before - 0.05 + np.repeat(rng.normal(0, 0.15, 60), 5), 0, 1)
-        claim = {"claim": "not_worse", "margin": 0.05, "kind": "bounded"}
-        naive += compare(baseline=before, candidate=after, **claim).verdict == "pass"
-        grouped += (
-            compare(baseline=before, candidate=after, **claim, clusters=clusters).verdict == "pass"
-        )
+        shift = np.repeat(rng.normal(0, 0.15, 60), 5)
+        change = shift - 0.05 if kind == "bounded" else before * (np.exp(shift) / 1.05 - 1)
+        sides = {"baseline": before, "candidate": np.clip(before + change, 1e-3, 1)}
+        naive += decide(**sides).verdict == "pass"
+        grouped += decide(**sides, clusters=clusters).verdict == "pass"
     assert grouped / REPLICATES <= TOO_OFTEN < 0.15 < naive / REPLICATES
