@@ -11,7 +11,7 @@ which other work on the machine disturbs less than wall time:
 - evaluating: plan, answers, cache and score beside the loop of the first pair, so that no shared
   picture hides what they cost. What is done once a run, as opening the cache, is done before.
 
-``--short`` takes under a minute, and fails only where a figure is missed by more than a tenth of
+``--short`` takes under a minute, and fails only where a figure is missed by more than a quarter of
 the bare loop, or the overhead by `SLACK_MS`: what a busy machine alone can do.
 """
 
