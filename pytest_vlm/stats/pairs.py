@@ -116,7 +116,7 @@ def cluster_index(
 def _finite(values: ArrayLike, side: str) -> NDArray[np.float64]:
     try:
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise StatisticsError(f"{side} must be a list of numbers ({error})") from error
     if array.ndim != 1 or array.size == 0:
         raise StatisticsError(f"{side} must be a non-empty list of numbers, found {array.shape}")

@@ -78,6 +78,13 @@ class PairedRatios(PairedMeans):
         low, high = sorted(map(self.shown, super().interval(level)))
         return low, high
 
+    def unshowable(self, margin: float, alpha: float) -> str:
+        """So few pairs that all would often lie on one side by chance: 2^-G above alpha."""
+        if 0.5**self.n_clusters <= alpha:
+            return ""
+        least = math.ceil(-math.log2(alpha))
+        return f"{self.n_clusters} independent pairs prove nothing; at least {least} are needed"
+
     def detectable(self, alpha: float) -> float:
         """As a margin of the ratio."""
         return math.expm1(super().detectable(alpha))

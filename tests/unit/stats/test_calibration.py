@@ -33,6 +33,19 @@ def losses(rate: float, size: float) -> Draw:
     return draw
 
 
+def unseen(expected: float, mean: float, noise: float) -> Draw:
+    """Whole losses, so rare that few are expected, and everywhere else one small difference."""
+
+    def draw(rng: np.random.Generator, n: int) -> Sides:
+        share = expected / n
+        usual = (mean + share) / (1 - share) + noise * rng.uniform(-1, 1, n)
+        difference = np.where(rng.random(n) < share, -1.0, usual)
+        before = np.where(difference < -0.5, 1.0, 0.5)
+        return before, before + difference
+
+    return draw
+
+
 def smooth(shift: float, spread: float) -> Draw:
     def draw(rng: np.random.Generator, n: int) -> Sides:
         before = rng.uniform(0.4, 0.6, n)
@@ -80,6 +93,13 @@ def rate_of(verdict: str, draw: Draw, n: int, claim: Claim) -> float:
 )
 def test_a_candidate_at_the_margin_rarely_passes(draw, n):
     assert rate_of("pass", draw, n, NOT_WORSE) <= TOO_OFTEN
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3], ids=["one gain", "small gains"])
+@pytest.mark.parametrize("expected", [1.0, 2.5])
+def test_losses_that_nobody_saw_do_not_make_a_candidate_better(expected, noise):
+    assert rate_of("pass", unseen(expected, 0.0, noise), 100, {"claim": "better"}) <= TOO_OFTEN
+    assert rate_of("pass", unseen(expected, -0.05, noise), 100, NOT_WORSE) <= TOO_OFTEN
 
 
 @pytest.mark.parametrize("n", [10, 60])

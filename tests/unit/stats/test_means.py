@@ -19,17 +19,17 @@ def smooth(n: int, shift: float = 0.0, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def test_for_many_pairs_it_is_the_paired_t_test():
-    data = smooth(20_000, 0.001)
+    data = smooth(40_000, 0.001)
     result = compare(**data, claim="better", kind="bounded")
     reference = ttest_rel(data["candidate"], data["baseline"], alternative="greater")
     assert result.statistic == pytest.approx(reference.statistic, rel=0.02)
     assert result.method == "paired t"
 
 
-def test_the_standard_error_is_that_of_the_pairs_and_two_unseen_ones():
+def test_the_standard_error_is_that_of_the_pairs_and_three_unseen_ones():
     data = smooth(100)
     difference = data["candidate"] - data["baseline"]
-    error = np.sqrt(difference.var(ddof=1) / 100 + 2 / 100**2)
+    error = np.sqrt(difference.var(ddof=1) / 100 + 3 / 100**2)
     result = compare(**data, **NOT_WORSE)
     assert result.statistic == pytest.approx((difference.mean() + 0.05) / error, rel=0.01)
     assert result.cohens_dz == pytest.approx(difference.mean() / difference.std(ddof=1))
@@ -90,12 +90,14 @@ def test_identical_values_pass_from_as_many_pairs_on_as_binary_ones(n, verdict):
     assert compare(baseline=values, candidate=values, claim="better", kind="bounded").p_value == 1
 
 
-@pytest.mark.parametrize(("shift", "verdict"), [(-0.25, "fail"), (0.25, "pass")])
-def test_a_constant_difference_is_decided_by_its_sign(shift, verdict):
+@pytest.mark.parametrize(
+    ("shift", "verdict"),
+    [(-0.25, "fail"), (-0.04, "inconclusive"), (0.0, "pass"), (0.25, "pass")],
+)
+def test_a_constant_difference_has_the_variance_of_what_nobody_saw(shift, verdict):
     values = np.full(80, 0.5)
     result = compare(baseline=values, candidate=values + shift, **NOT_WORSE)
     assert result.verdict == verdict
-    assert "constant difference" in result.method
     assert 0 < result.p_value <= 1
 
 
@@ -103,7 +105,7 @@ def test_three_pairs_of_one_sign_decide_nothing():
     result = compare(
         baseline=[0.5] * 3, candidate=[0.25] * 3, claim="no_regression", mde=0.1, kind="bounded"
     )
-    assert result.p_value == 0.125
+    assert result.p_value > 0.05
     assert result.verdict == "inconclusive"
 
 

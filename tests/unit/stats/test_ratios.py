@@ -92,6 +92,12 @@ def test_what_has_no_ratio_is_refused_by_its_place(value):
         compare(baseline=[1.0, 1.0], candidate=[1.0, value], **SLOWER)
 
 
+@pytest.mark.parametrize(("n", "verdict"), [(2, "inconclusive"), (4, "inconclusive"), (5, "pass")])
+def test_a_handful_of_equal_ratios_proves_nothing(n, verdict):
+    same = {"baseline": [16.0] * n, "candidate": [16.0] * n, "kind": "positive"}
+    assert compare(**same, claim="no_regression", mde=0.05).verdict == verdict
+
+
 def test_blocks_are_clusters():
     data = timed(120, 1.0)
     blocks = np.repeat(np.arange(12), 10)
