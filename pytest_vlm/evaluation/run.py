@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -183,9 +182,7 @@ class EvaluationRun:
         new = [place for place, key in answers.found_keys.items() if key not in self._seen]
         reused, computed = [answers.found[place] for place in new], list[Prediction]()
         if missing:
-            plan = "".join(one.batch.digest for one in planned)
-            name = hashlib.blake2b(plan.encode(), digest_size=8).hexdigest()
-            with who.store.lock(f"{who.key}-{name}"):
+            with who.store.lock(who.key):  # subsets of one plan share batches
                 missing = answers.take(missing, who.store, self._failed)
                 for one, predictions in self._compute(who, whole, missing):
                     answers.put(one, predictions)
