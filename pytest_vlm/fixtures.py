@@ -19,7 +19,7 @@ from pytest_vlm.run import open_session
 if TYPE_CHECKING:
     from pytest_vlm.app_client import AppClient
     from pytest_vlm.checkpoint.spec import CheckpointSpec
-    from pytest_vlm.claim import Comparison
+    from pytest_vlm.comparison.comparison import Comparison
     from pytest_vlm.evaluation.dataset import Dataset
     from pytest_vlm.evaluation.predictions import Prediction
     from pytest_vlm.evaluation.samples import Sample

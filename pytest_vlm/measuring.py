@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Sequence
+from itertools import count
 
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -34,6 +36,7 @@ class Measuring:
         self._record = record
         self._told: set[tuple[str, str]] = set()
         self._meter: Meter | None = None
+        self._occasions = count(1)
 
     def guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
         """A block whose peak is recorded, and limited where there is a limit in bytes."""
@@ -86,6 +89,7 @@ class Measuring:
                 new_tokens=sum(batch.tokens for batch in batches),
                 visual_tokens=sum(p.visual_tokens for p in (*computed, *reused)),
                 reused=len(reused),
+                id=f"{os.getpid()}-{next(self._occasions)}",
             )
         )
         for event in sorted({event for p in (*computed, *reused) for event in p.events}):

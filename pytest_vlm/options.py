@@ -58,6 +58,16 @@ def _error_rate(value: Any) -> float:
     return rate
 
 
+def _factor(value: Any) -> float:
+    try:
+        factor = float(value)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < math.inf:
+        raise SettingsError(f"{value!r} is not a number above 0, such as 2")
+    return factor
+
+
 def _samples(value: Any) -> Path | str:
     return str(value) if str(value).startswith("hf:") else Path(value)
 
@@ -128,6 +138,35 @@ OPTIONS = (
     ),
     Option("engine", "engine", "NAME", "local (transformers; default), fake, or a plugin's own"),
     Option("alpha", "alpha", "RATE", "one-sided error rate of a pass; default 0.05", _error_rate),
+    Option(
+        "sequential",
+        "sequential",
+        "anytime",
+        "ask in a random order and stop as soon as a claim is decided; default: ask everything",
+        _one_of("anytime"),
+    ),
+    Option(
+        "target",
+        "target",
+        "population|dataset",
+        "what a claim that stops early is about: all that could be asked (default), or these "
+        "samples only",
+        _one_of("population", "dataset"),
+    ),
+    Option(
+        "anchor",
+        "anchor",
+        "[NAME=]SOURCE",
+        "a checkpoint of long ago, such as the last release: every 'not worse' is claimed against "
+        "it as well, so that small losses do not add up",
+    ),
+    Option(
+        "anchor_margins",
+        "anchor-margins",
+        "X",
+        "how many of its margins a claim may have lost since the anchor; default 1",
+        _factor,
+    ),
     Option(
         "inconclusive",
         "inconclusive",

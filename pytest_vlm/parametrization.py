@@ -11,7 +11,7 @@ from pytest_vlm.markers import read_marks
 
 if TYPE_CHECKING:
     from pytest_vlm.checkpoint.spec import CheckpointSpec
-    from pytest_vlm.gate import PlannedTest
+    from pytest_vlm.gate.plan import PlannedTest
 
 CHECKPOINT, CANDIDATE = "_vlm_checkpoint", "_vlm_candidate"
 NO_CHECKPOINT = "needs-checkpoint"
@@ -75,7 +75,7 @@ def plan_test(item: pytest.Item) -> PlannedTest | None:
     spec = checkpoint_of(item)
     if spec is None:
         return None
-    from pytest_vlm.gate import PlannedTest
+    from pytest_vlm.gate.plan import PlannedTest
 
     names = getattr(item, "fixturenames", ())
     default = 1 if "compare" in names else 0

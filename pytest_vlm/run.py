@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from pytest_vlm.progress import terminal_progress
 from pytest_vlm.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from pytest_vlm.gate import PlannedTest, TestOutcome
+    from pytest_vlm.gate.plan import PlannedTest, TestOutcome
     from pytest_vlm.report.model import CandidateVerdict, Record, RunReport
     from pytest_vlm.session import Session
 
@@ -75,6 +76,7 @@ class Run:
     def session(self) -> Session:
         """The session of this process."""
         if self._session is None:
+            from pytest_vlm.gate.family import family_size
             from pytest_vlm.session import Session
 
             self._session = Session(
@@ -82,6 +84,7 @@ class Run:
                 folder=self.folder,
                 record=self._pending.append,
                 progress=terminal_progress(self._config),
+                family=lambda: family_size(self._planned),
             )
         return self._session
 
@@ -135,13 +138,13 @@ class Run:
         """Take in a test's report; records come back on several phases and count once."""
         if not self.checkpoints:
             return
-        from pytest_vlm.gate import TestOutcome
+        from pytest_vlm.gate.plan import TestOutcome
         from pytest_vlm.report.model import load_record
 
         for name, value in report.user_properties:
             if name == PROPERTY:
                 record = load_record(str(value))
-                self._records[getattr(record, "id", str(value))] = record
+                self._records[getattr(record, "id", "") or str(value)] = record
         known = self._outcomes.get(report.nodeid)
         if report.failed or (known is None and (report.skipped or report.when == "call")):
             self._outcomes[report.nodeid] = TestOutcome(
@@ -152,7 +155,7 @@ class Run:
         """Remember a module that could not be collected, or that skipped itself."""
         if not self.checkpoints or report.passed:
             return
-        from pytest_vlm.gate import TestOutcome
+        from pytest_vlm.gate.plan import TestOutcome
 
         reason = _first_line(report)
         if report.failed:
@@ -175,7 +178,7 @@ class Run:
         if not self._planned:
             self._planned, deselected = self._folder.take_plan()
             self._deselected += deselected
-        from pytest_vlm.gate import decide
+        from pytest_vlm.gate.verdict import decide
         from pytest_vlm.report.model import dump_record
 
         asked = self._planned or self._skipped_modules or self._config.option.vlm_checkpoint
@@ -192,6 +195,8 @@ class Run:
                 outcomes=list(self._outcomes.values()),
                 records=list(self._records.values()),
                 selection=selection,
+                alpha=self.settings.alpha,
+                anchor=self.session.anchor.name if self.session.anchor is not None else "",
             )
             for candidate in self.checkpoints[1:]
         )
@@ -237,10 +242,38 @@ class Run:
             created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             samples=asked,
             versions=_versions(),
-            checkpoints=tuple(self.session.describe(spec) for spec in self.checkpoints),
+            checkpoints=tuple(self.session.describe(spec) for spec in self.session.everybody),
             verdicts=verdicts,
             records=tuple(self._records.values()),
+            attempts=self._attempts(verdicts),
         )
+
+    def _attempts(self, verdicts: tuple[CandidateVerdict, ...]) -> tuple[dict[str, Any], ...]:
+        """Note this run in the ledger, and read what was noted of the same samples before."""
+        ledger = self.session.ledger
+        if ledger is None or self.settings.samples is None:
+            return ()
+        from pytest_vlm.evaluation.dataset_digest import dataset_digest
+        from pytest_vlm.ledger import Attempt
+
+        samples = self.session.samples
+        dataset, now = dataset_digest(samples), datetime.now(UTC).isoformat(timespec="seconds")
+        prints = {s.name: self.session.describe(s).fingerprint for s in self.checkpoints}
+        ledger.note(
+            *(
+                Attempt(
+                    when=now,
+                    dataset=dataset,
+                    samples=len(samples),
+                    baseline=prints[verdict.baseline],
+                    candidate=prints[verdict.candidate],
+                    candidate_name=verdict.candidate,
+                    verdict=verdict.verdict,
+                )
+                for verdict in verdicts
+            )
+        )
+        return tuple(asdict(attempt) for attempt in ledger.attempts(dataset))
 
 
 def _first_line(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_vlm.gate import PlannedTest
+    from pytest_vlm.gate.plan import PlannedTest
     from pytest_vlm.report.model import RunReport
 
 OWNED = ".gitignore"
@@ -55,7 +55,7 @@ class RunFolder:
 
     def take_plan(self) -> tuple[list[PlannedTest], int]:
         """What a worker left: the tests and how many were deselected; nothing without workers."""
-        from pytest_vlm.gate import PlannedTest
+        from pytest_vlm.gate.plan import PlannedTest
 
         path = self.path / PLAN
         if not path.exists():

@@ -10,23 +10,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import count
 from pathlib import Path
 from typing import Self
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
+from pytest_vlm.cache.folder import default_folder
 from pytest_vlm.cache.opening import open_kept
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
-from pytest_vlm.claim import Comparison, Side
+from pytest_vlm.comparison.comparing import Comparing
+from pytest_vlm.comparison.comparison import Comparison
 from pytest_vlm.data import open_dataset
 from pytest_vlm.devices import Devices
 from pytest_vlm.engine.registry import find_loader
 from pytest_vlm.errors import SamplesError, SettingsError
+from pytest_vlm.evaluation import batch_plan, shuffling
 from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.predictions import Prediction
@@ -37,6 +40,7 @@ from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.store import GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.identities import Identities
+from pytest_vlm.ledger import FILE, Ledger
 from pytest_vlm.measuring import Measuring
 from pytest_vlm.memory.guard import LeakCheck, MemoryUse
 from pytest_vlm.protocols import Engine, FingerprintedLoader, Loader, Progress
@@ -66,6 +70,7 @@ class Session:
         folder: where evidence and pending goldens go.
         record: told everything a report needs, as it happens.
         progress: told how far an evaluation is.
+        family: how many claims the run makes; a regression is one among so many.
 
     Raises:
         SettingsError: checkpoints that cannot be told apart, or an unknown engine.
@@ -79,9 +84,10 @@ class Session:
         folder: Path | None = None,
         record: Callable[[Record], None] | None = None,
         progress: Progress = _silent,
+        family: Callable[[], int] = lambda: 1,
     ) -> None:
         self.settings = settings
-        self.checkpoints = parse_checkpoints(settings.checkpoints, settings.load)
+        self.checkpoints, self.anchor = _parse(settings)
         self.folder = folder or settings.report or Path("vlm-report")
         self.records: list[Record] = []
         self.record: Callable[[Record], None] = record or self.records.append
@@ -104,21 +110,30 @@ class Session:
         self._run = EvaluationRun(
             pool=self._pool,
             generation=settings.generation,
-            dataset=lambda: self.samples if settings.samples is not None else None,
+            dataset=self._dataset,
             identify=self._identities.of,
             evaluated=self._measuring.answers,
             measure=lambda spec: self._measuring.guard(spec, None, ANSWERING),
             progress=lambda what, done, total, memory=None: progress(
                 what, done, total, self._measuring.in_use()
             ),
+            look=batch_plan.LOOK if settings.sequential is None else shuffling.LOOK,
         )
-        self._speed = SpeedPass(
-            engine=self._pool.get,
-            meter=self._devices.meter,
-            generation=settings.generation,
-            progress=progress,
+        self._comparing = Comparing(
+            settings=settings,
+            run=self._run,
+            speed=SpeedPass(
+                engine=self._pool.get,
+                meter=self._devices.meter,
+                generation=settings.generation,
+                progress=progress,
+            ),
+            pool=self._pool,
+            dataset=self._dataset,
+            evidence=EvidenceFolder(self.folder),
+            record=lambda record: self.record(record),
+            family=family,
         )
-        self._numbers = count(1)
         self._app: AppServer | None = None
 
     def __enter__(self) -> Self:
@@ -147,9 +162,14 @@ class Session:
         """Every further checkpoint."""
         return self.checkpoints[1:]
 
+    @property
+    def everybody(self) -> tuple[CheckpointSpec, ...]:
+        """The baseline, the candidates, and the anchor where there is one."""
+        return self.checkpoints if self.anchor is None else (*self.checkpoints, self.anchor)
+
     @cached_property
     def samples(self) -> Dataset:
-        """The dataset, cut to the limit where there is one.
+        """The dataset, cut to the limit where there is one; shuffled for early stopping.
 
         Raises:
             SamplesError: none was given, or it is not usable.
@@ -157,7 +177,8 @@ class Session:
         if self.settings.samples is None:
             raise SamplesError("no samples were given; add --vlm-samples path/to/samples.jsonl")
         source, root = self.settings.samples, self.settings.media_root
-        return open_dataset(source, media_root=root)[: self.settings.limit]
+        given = open_dataset(source, media_root=root)[: self.settings.limit]
+        return given if self.settings.sequential is None else shuffling.shuffled(given)
 
     def preflight(self) -> None:
         """Find out everything that can be known without loading a model.
@@ -172,7 +193,7 @@ class Session:
                 "--vlm-accept-goldens with several candidates would keep the last one's maps; "
                 "give the one whose maps are right"
             )
-        for spec in self.checkpoints:
+        for spec in self.everybody:
             self.describe(spec)
         for candidate in self.candidates:
             for event in self._catalog.remarks(self.baseline, candidate):
@@ -190,7 +211,8 @@ class Session:
         Raises:
             CheckpointMismatch: chat template, tokenizer or image processor differ.
         """
-        self._catalog.check_comparable(self.baseline, candidate)
+        for other in {self.baseline, self.anchor or self.baseline}:
+            self._catalog.check_comparable(other, candidate)
 
     def engine(self, spec: CheckpointSpec) -> Engine:
         """A checkpoint, loaded; others are dropped where room is needed."""
@@ -230,21 +252,14 @@ class Session:
             test: on whose behalf, for the report.
             new_id: names each claim that is recorded; by default they are numbered.
         """
-        return Comparison(
-            new_id=new_id or (lambda: f"{test}[{candidate.name}]#{next(self._numbers)}"),
-            test=test,
-            baseline=self._side(self.baseline, score),
-            candidate=self._side(candidate, score),
-            samples=samples,
+        return self._comparing.make(
+            candidate,
+            self.baseline,
+            samples,
+            anchor=self.anchor,
             score=score,
-            settings=self.settings,
-            maps=lambda chosen: (
-                self._run.relevance_or_none(self.baseline, chosen),
-                self._run.relevance_or_none(candidate, chosen),
-            ),
-            evidence=EvidenceFolder(self.folder),
-            record=self.record,
-            measure=lambda chosen: self._speed.measure(self.baseline, candidate, chosen),
+            test=test,
+            new_id=new_id,
         )
 
     def golden(self, candidate: CheckpointSpec, *, test: str, name: str, node: str) -> GoldenCheck:
@@ -307,6 +322,13 @@ class Session:
         """Record what a test took or kept."""
         self._measuring.memory(spec, use, what)
 
+    @property
+    def ledger(self) -> Ledger | None:
+        """Attempts on this and other datasets, beside the cache; None without one."""
+        if self.settings.no_cache:
+            return None
+        return Ledger((self.settings.cache_dir or default_folder(os.environ)) / FILE, self._tell)
+
     def app(self, spec: CheckpointSpec) -> AppClient:
         """A client of the app, answering with one checkpoint; the app starts at the first call.
 
@@ -325,14 +347,8 @@ class Session:
 
         return LocalEngine(spec, self._catalog.folder(spec).path)
 
-    def _side(self, spec: CheckpointSpec, score: Score) -> Side:
-        return Side(
-            name=spec.name,
-            evaluate=lambda chosen: self.evaluate(spec, chosen, score),
-            changed_by_batching=lambda chosen: self._run.changed_by_batching(
-                spec, chosen, self.settings.check_batching
-            ),
-        )
+    def _dataset(self) -> Dataset | None:
+        return None if self.settings.samples is None else self.samples
 
     def _provenance(self, spec: CheckpointSpec, heatmap: Heatmap) -> Provenance:
         assert heatmap.sample is not None
@@ -345,3 +361,11 @@ class Session:
             answer=self.predict(spec, [heatmap.sample])[0].answer,
             device=self._devices.of(spec),
         )
+
+
+def _parse(settings: Settings) -> tuple[tuple[CheckpointSpec, ...], CheckpointSpec | None]:
+    """The checkpoints and the anchor, told apart by name."""
+    if settings.anchor is None:
+        return parse_checkpoints(settings.checkpoints, settings.load), None
+    *given, anchor = parse_checkpoints((*settings.checkpoints, settings.anchor), settings.load)
+    return tuple(given), anchor

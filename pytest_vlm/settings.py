@@ -69,7 +69,14 @@ class LoadSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One run: the subject, the data, the claims' error rate, and where results go."""
+    """One run: the subject, the data, the claims' error rate, and where results go.
+
+    Attributes:
+        anchor: a checkpoint of long ago, which no candidate may fall behind.
+        anchor_margins: how many of its margins a claim may have lost since then.
+        sequential: ``anytime`` asks only as much as a verdict needs, in a random order.
+        target: what such a verdict is about: all that could be asked, or these samples only.
+    """
 
     checkpoints: tuple[str, ...] = ()
     samples: Path | str | None = None
@@ -77,6 +84,10 @@ class Settings:
     engine: str = "local"
     limit: int | None = None
     alpha: float = 0.05
+    anchor: str | None = None
+    anchor_margins: float = 1.0
+    sequential: Literal["anytime"] | None = None
+    target: Literal["population", "dataset"] = "population"
     inconclusive: Literal["fail", "warn"] = "fail"
     memory_budget: int | None = None
     max_loaded: int = 1
@@ -91,3 +102,10 @@ class Settings:
     accept_goldens: bool = False
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     load: LoadSettings = field(default_factory=LoadSettings)
+
+    def __post_init__(self) -> None:
+        if self.target == "dataset" and self.sequential is None:
+            raise SettingsError(
+                "a verdict about this dataset only needs early stopping; add "
+                "--vlm-sequential anytime"
+            )

@@ -17,6 +17,7 @@ T = TypeVar("T")
 VERSION = 1
 BUSY_SECONDS, STILL_BUSY_SECONDS = 30.0, 1.0
 PAGES_AT_ONCE = 2_000
+PAGES_IN_WAL = 4_000  # keys are scattered: the same pages are written again and again
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -188,6 +189,7 @@ class Database:
                     db.execute("PRAGMA auto_vacuum = INCREMENTAL")
                     db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
+                db.execute(f"PRAGMA wal_autocheckpoint = {PAGES_IN_WAL}")
                 db.executescript(SCHEMA)
                 return db
             except sqlite3.Error as error:

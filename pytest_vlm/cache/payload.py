@@ -10,6 +10,7 @@ from pytest_vlm.scores.score import ScoreValue
 
 # `item`: engines and scores may give numbers of numpy's.
 ENCODER = json.JSONEncoder(separators=(",", ":"), default=lambda number: number.item())
+DECODER = json.JSONDecoder()  # `json.loads` takes three times as long for a short text
 
 
 def checksum(key: bytes, payload: bytes) -> int:
@@ -30,7 +31,7 @@ def dump_prediction(prediction: Prediction) -> bytes:
 def load_prediction(payload: bytes, sample_id: str) -> Prediction | None:
     """The inverse of `dump_prediction`; None for what another version wrote."""
     try:
-        completions, visual_tokens, batch_plan, events = json.loads(payload.decode())
+        (completions, visual_tokens, batch_plan, events), _ = DECODER.raw_decode(payload.decode())
         return Prediction(
             sample_id=sample_id,
             completions=tuple(
@@ -61,7 +62,7 @@ def dump_score(value: ScoreValue) -> bytes:
 def load_score(payload: bytes) -> ScoreValue | None:
     """The inverse of `dump_score`; None for what another version wrote."""
     try:
-        value, variance, reason, unparsable = json.loads(payload.decode())
+        (value, variance, reason, unparsable), _ = DECODER.raw_decode(payload.decode())
     except (ValueError, TypeError):
         return None
     return ScoreValue(value=value, variance=variance, reason=reason, unparsable=unparsable)

@@ -88,14 +88,11 @@ class Cache:
 
     def heatmaps(self, keys: Sequence[str]) -> list[Heatmap | None]:
         """Maps, without their sample."""
-        rows = list(self._rows("maps", "key, checksum", keys))
-        read = {key: read_map(self.maps, key.hex(), expected) for key, expected in rows}
-        self.drop("maps", [row for row in rows if read[row[0]] is None])
+        rows = [(key, expected) for key, _, expected in self._rows("maps", "checksum", keys)]
+        read = {key.hex(): read_map(self.maps, key.hex(), expected) for key, expected in rows}
+        self.drop("maps", [row for row in rows if read[row[0].hex()] is None])
         kept = self._memory.heatmaps(keys)
-        return [
-            read.get(bytes.fromhex(key)) or in_memory
-            for key, in_memory in zip(keys, kept, strict=True)
-        ]
+        return [read.get(key) or in_memory for key, in_memory in zip(keys, kept, strict=True)]
 
     def store_heatmaps(self, items: Sequence[tuple[str, Heatmap]], *, checkpoint: str) -> None:
         """Keep maps of one checkpoint."""
@@ -124,7 +121,7 @@ class Cache:
             try:
                 held.acquire(timeout=PATIENCE_SECONDS)
             except Timeout:
-                self._told("waited for another process that computed the same answers")
+                self._told("waited for another process that asked the same checkpoint")
                 held.acquire()
         except (OSError, NotImplementedError):
             held = None  # two processes may compute the same then, which is only slow
@@ -159,7 +156,7 @@ class Cache:
     def _payloads(self, table: str, keys: Sequence[str]) -> dict[str, bytes]:
         """Payloads by key; damaged ones are dropped."""
         found, damaged = {}, []
-        for key, expected, payload in self._rows(table, "key, checksum, payload", keys):
+        for key, _, expected, payload in self._rows(table, "checksum, payload", keys):
             if checksum(key, payload) == expected:
                 found[key.hex()] = payload
             else:
@@ -167,16 +164,17 @@ class Cache:
         self.drop(table, damaged)
         return found
 
-    def _rows(self, table: str, columns: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, table: str, columns: str, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Key, day of the last use and columns of those that are there; their use is noted."""
+        rows: list[tuple[Any, ...]] = []
         day = today()
         for start in range(0, len(keys), AT_ONCE):
-            some = keys[start : start + AT_ONCE]
+            some = [bytes.fromhex(key) for key in keys[start : start + AT_ONCE]]
             marks = ",".join("?" * len(some))
-            query = f"SELECT {columns}, used FROM {table} WHERE key IN ({marks})"
-            for *row, used in self.database.read(query, [bytes.fromhex(key) for key in some]):
-                if used != day:
-                    self._touched[table].add(row[0])
-                yield tuple(row)
+            query = f"SELECT key, used, {columns} FROM {table} WHERE key IN ({marks})"
+            rows += self.database.read(query, some)
+        self._touched[table].update(key for key, used, *_ in rows if used != day)
+        return rows
 
     def drop(self, table: str, rows: Sequence[tuple[bytes, int]]) -> None:
         """Forget damaged rows (key, checksum), unless they were written anew; and say so."""

@@ -12,6 +12,9 @@ from pytest_vlm.protocols import Engine
 class EnginePool:
     """Opens an engine when it is asked for and closes the one that was idle longest.
 
+    Attributes:
+        opened: how many engines were, so far.
+
     Args:
         open_engine: loads one checkpoint.
         max_loaded: engines kept open; comparing needs room for one.
@@ -22,6 +25,7 @@ class EnginePool:
     ) -> None:
         self._open = open_engine
         self._max_loaded = max_loaded
+        self.opened = 0
         self._engines: OrderedDict[str, Engine] = OrderedDict()
 
     def get(self, spec: CheckpointSpec) -> Engine:
@@ -30,6 +34,7 @@ class EnginePool:
             while len(self._engines) >= self._max_loaded:
                 self._engines.popitem(last=False)[1].close()
             self._engines[spec.name] = self._open(spec)
+            self.opened += 1
         self._engines.move_to_end(spec.name)
         return self._engines[spec.name]
 

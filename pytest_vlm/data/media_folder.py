@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import posixpath
 import re
 import reprlib
 import stat
 from functools import lru_cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from pytest_vlm.errors import SamplesError
 from pytest_vlm.evaluation.samples import Image
@@ -63,9 +64,9 @@ class MediaFolder:
             )
         if CONTROL.search(path):
             raise SamplesError(f"the image {shortened(path)} has a control character in its path")
-        below = os.path.relpath(path, self._folder) if Path(path).is_absolute() else path
+        below = os.path.relpath(path, self._folder) if os.path.isabs(path) else path  # noqa: PTH117 - a Path a row is dear
         first, *_ = posixpath.normpath(below.replace("\\", "/")).split("/")
-        if first == ".." or PureWindowsPath(below).anchor:  # knows the roots of every system
+        if first == ".." or ntpath.isabs(below) or ntpath.splitdrive(below)[0]:
             raise SamplesError(
                 f"the image {shortened(path)} lies outside {self._folder}; give a path below "
                 "that folder, or name another folder with --vlm-media-root"

@@ -15,6 +15,7 @@ import numpy as np
 
 from pytest_vlm.data.rows import RowParser
 from pytest_vlm.errors import SamplesError
+from pytest_vlm.evaluation.lasting import lasting_values
 from pytest_vlm.evaluation.samples import Sample
 
 Record = TypeVar("Record")
@@ -60,10 +61,11 @@ class CheckedTable:
         self._living: WeakValueDictionary[int, Sample] = WeakValueDictionary()
         self._latest: deque[Sample] = deque(maxlen=REMEMBERED)
         hashes = array("q")
-        for position, record in enumerate(table.scan()):
-            sample = self._sample(record, position, check=True)
-            hashes.append(hash(sample.id))
-            self._remember(sample, position)
+        with lasting_values():
+            for position, record in enumerate(table.scan()):
+                sample = self._sample(record, position, check=True)
+                hashes.append(hash(sample.id))
+                self._remember(sample, position)
         if not hashes:
             raise SamplesError(
                 f"{table.name} holds no samples; write one JSON object a line, for example "

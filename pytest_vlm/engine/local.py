@@ -18,6 +18,7 @@ from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.attention import capture_rows, decoder_attention
 from pytest_vlm.engine.cells import picture_grids, token_heatmap
 from pytest_vlm.engine.completions import read_completions
+from pytest_vlm.engine.context import check_context, context_length
 from pytest_vlm.engine.decoding import Question, decode_ahead, picture_places
 from pytest_vlm.engine.loading import choose_device, load_model
 from pytest_vlm.engine.prompting import EncodedBatch, Prompting
@@ -55,6 +56,7 @@ class LocalEngine:
         self._prompting = Prompting(folder)
         self._events = (*loaded.events, *self._prompting.events)
         self._layers = decoder_attention(self._model, LAYERS)
+        self._context = context_length(self._model.config, self._prompting.tokenizer)
         self._config: tuple[GenerationSettings, Any] | None = None
 
     @property
@@ -125,13 +127,14 @@ class LocalEngine:
         for number in range(settings.completions):
             if features is not None:
                 inputs["mm_encoder_outputs"] = {"image": copy(features)}
-            rounds.append(self._draw(inputs, samples, number, settings, first))
+            rounds.append(self._draw(inputs, samples, batch.thinking, number, settings, first))
         return list(zip(*rounds, strict=True))
 
     def _draw(
         self,
         inputs: dict[str, Any],
         samples: Sequence[Sample],
+        thinking: Sequence[bool],
         number: int,
         settings: GenerationSettings,
         first: FirstToken,
@@ -160,6 +163,7 @@ class LocalEngine:
             tokens[:, prompt:].tolist(),
             ends=self._end_tokens,
             stop=settings.stop,
+            thinking=thinking,
             number=number,
         )
 
@@ -237,6 +241,7 @@ class LocalEngine:
         if not questions:
             return None
         batch = self._prompting.encode(questions, settings)
+        check_context(batch.inputs["attention_mask"], self._context)
         inputs = {
             name: value.to(self.device, self._model.dtype if value.is_floating_point() else None)
             for name, value in batch.inputs.items()
@@ -279,7 +284,8 @@ class LocalEngine:
         return frozenset(declared if isinstance(declared, list) else {declared} - {None})
 
     def _answer_tokens(self, prediction: Prediction) -> list[int]:
-        text = prediction.answer or prediction.completions[0].raw
+        completion = prediction.completions[0]
+        text = completion.answer or completion.reasoning or completion.raw
         tokens = self._prompting.tokenizer(text, add_special_tokens=False)["input_ids"]
         return list(tokens) or [self._prompting.tokenizer.pad_token_id]
 

@@ -12,6 +12,7 @@ from PIL.Image import Image as PILImage
 from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
 from pytest_vlm.engine.decoding import Question
+from pytest_vlm.engine.thinking import OPEN
 from pytest_vlm.errors import EngineError
 from pytest_vlm.evaluation.samples import Message, Sample, Text, Video
 from pytest_vlm.settings import GenerationSettings
@@ -29,11 +30,13 @@ class EncodedBatch:
             padded on the left.
         sizes: for each sample the original (width, height) of each picture.
         order: for every place that shows a picture, which of the batch's distinct ones it is.
+        thinking: for each sample whether its prompt ends by opening the reasoning.
     """
 
     inputs: dict[str, torch.Tensor]
     sizes: tuple[tuple[tuple[int, int], ...], ...]
     order: tuple[int, ...]
+    thinking: tuple[bool, ...]
 
 
 class Prompting:
@@ -102,6 +105,7 @@ class Prompting:
             },
             sizes=tuple(tuple(p.size for p in question.pictures) for question in questions),
             order=tuple(place[id(picture)] for picture in shown),
+            thinking=tuple(prompt.rstrip().endswith(OPEN) for prompt in prompts),
         )
 
     def render(self, sample: Sample, settings: GenerationSettings) -> str:

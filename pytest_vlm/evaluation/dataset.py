@@ -108,6 +108,11 @@ class Dataset(Sequence[Sample]):
         """The samples that carry the tag."""
         return self.where(lambda sample: tag in sample.tags)
 
+    def reordered(self, order: Sequence[int] | npt.NDArray[np.int64]) -> Dataset:
+        """The samples at these positions of this dataset, in this order, as a whole of its own."""
+        positions = np.asarray(self.positions, dtype=np.int64)[np.asarray(order, dtype=np.int64)]
+        return Dataset(_Reordered(self._rows, positions))
+
     def _part(self, positions: Positions) -> Dataset:
         part = Dataset(self._rows)
         part._root = self.root
@@ -141,3 +146,22 @@ class _Listed:
 
     def candidates(self, id: str) -> Iterable[int]:
         return [self._positions[id]] if id in self._positions else []
+
+
+class _Reordered:
+    """Some of the rows, in another order."""
+
+    def __init__(self, rows: Rows, order: npt.NDArray[np.int64]) -> None:
+        self._rows = rows
+        self._order = order
+        self._place = {int(row): place for place, row in enumerate(order)}
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def read(self, positions: Iterable[int]) -> Iterator[Sample]:
+        return self._rows.read(int(self._order[position]) for position in positions)
+
+    def candidates(self, id: str) -> Iterable[int]:
+        rows = self._rows.candidates(id)
+        return [self._place[row] for row in rows if row in self._place]

@@ -16,6 +16,17 @@ class Evaluation:
     predictions: tuple[Prediction, ...]
     values: tuple[ScoreValue, ...]
 
+    def followed_by(self, others: Evaluation) -> Evaluation:
+        """These samples and some more."""
+        return Evaluation(
+            predictions=(*self.predictions, *others.predictions),
+            values=(*self.values, *others.values),
+        )
+
+    def first(self, count: int) -> Evaluation:
+        """The first so many samples."""
+        return Evaluation(predictions=self.predictions[:count], values=self.values[:count])
+
     def unusable(self) -> dict[str, int]:
         """How many completions are truncated, empty, missing, or say nothing that can be judged."""
         completions = (c for prediction in self.predictions for c in prediction.completions)

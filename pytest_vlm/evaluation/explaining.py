@@ -60,7 +60,21 @@ class Explaining:
         Raises:
             RelevanceUnavailable: the checkpoint gives none.
         """
-        known = who.store.heatmaps(asked.keys)
+        known = dict(enumerate(who.store.heatmaps(asked.keys)))
+        if None in known.values():
+            with who.store.lock(who.key):  # another process may make the same
+                missing = [place for place, heatmap in known.items() if heatmap is None]
+                found = who.store.heatmaps([asked.keys[place] for place in missing])
+                known.update(zip(missing, found, strict=True))
+                self._make(who, asked, known)
+        return [
+            replace(heatmap, sample=sample)
+            for heatmap, sample in zip(known.values(), asked.samples, strict=True)
+            if heatmap is not None
+        ]
+
+    def _make(self, who: Identity, asked: Explained, known: dict[int, Heatmap | None]) -> None:
+        """Make the maps of every batch that misses one, and keep them."""
         todo = [b for b in asked.batches if any(known[place] is None for place in b.positions)]
         done, total = 0, sum(len(batch.positions) for batch in todo)
         for batch in todo:
@@ -73,13 +87,7 @@ class Explaining:
             who.check_unchanged()
             items = [(asked.keys[p], m) for p, m in zip(batch.positions, maps, strict=True)]
             who.store.store_heatmaps(items, checkpoint=who.fingerprint)
-            for place, heatmap in zip(batch.positions, maps, strict=True):
-                known[place] = heatmap
+            known.update(zip(batch.positions, maps, strict=True))
             done += len(maps)
         if todo:
             self._progress(f"{who.spec.name}: maps", total, total)
-        return [
-            replace(heatmap, sample=sample)
-            for heatmap, sample in zip(known, asked.samples, strict=True)
-            if heatmap is not None
-        ]

@@ -33,7 +33,8 @@ class Completion:
     """One answer.
 
     Attributes:
-        raw: everything that was generated, special tokens removed.
+        raw: everything that was generated, special tokens removed; behind ``<think>`` where the
+            prompt opened it, so that the text alone says what is reasoning.
         reasoning: the part inside ``<think>...</think>``, empty without one.
         answer: what is left, stripped.
         finish_reason: ``stop`` ended by itself, ``length`` was truncated, ``error`` never came.
@@ -50,9 +51,26 @@ class Completion:
 
     @classmethod
     def parse(
-        cls, raw: str, *, finish_reason: FinishReason, tokens: int, seed: int = 0
+        cls,
+        raw: str,
+        *,
+        finish_reason: FinishReason,
+        tokens: int,
+        seed: int = 0,
+        thinking: bool = False,
     ) -> Completion:
-        """Split the reasoning from the answer; some templates open it in the prompt."""
+        """Split the reasoning from the answer; some templates open it in the prompt.
+
+        Args:
+            raw: what was generated.
+            finish_reason: why it ended.
+            tokens: how many they were.
+            seed: which of the sample's draws it is.
+            thinking: whether the prompt is known to end in ``<think>``. Where it is not known, a
+                text that only closes the reasoning was opened by its prompt.
+        """
+        if thinking and not raw.lstrip().startswith("<think>"):
+            raw = f"<think>{raw}"
         opened_in_prompt = "</think>" in raw and "<think>" not in raw
         text = f"<think>{raw}" if opened_in_prompt else raw
         before, opened, rest = text.partition("<think>")

@@ -41,6 +41,7 @@ class EvaluationRun:
             when they were first asked for.
         measure: measures the memory of a checkpoint while it answers.
         progress: told how far it is.
+        look: batches are made of so many samples of the dataset at a time.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class EvaluationRun:
         evaluated: Callable[[CheckpointSpec, Sequence[Prediction], Sequence[Prediction]], None],
         measure: Callable[[CheckpointSpec], AbstractContextManager[object]],
         progress: Progress,
+        look: int = LOOK,
     ) -> None:
         self._pool = pool
+        self._look = look
         self._generation = generation
         self._dataset = dataset
         self._identify = identify
@@ -197,13 +200,13 @@ class EvaluationRun:
     ) -> Iterator[Batch]:
         """Every batch of the looks that hold a wanted sample; those of the dataset are kept."""
         generation = replace(self._generation, batch_size=size)
-        kept = isinstance(whole, Dataset)
-        for start in sorted({position // LOOK * LOOK for position in wanted}):
+        kept = self._anew is None and whole is self._dataset()
+        for start in sorted({position // self._look * self._look for position in wanted}):
             batches = self._plans.get((start, size)) if kept else None
             if batches is None:
-                places = range(start, min(start + LOOK, len(whole)))
+                places = range(start, min(start + self._look, len(whole)))
                 given = [wanted[place] for place in places if place in wanted]
-                look = given if len(given) == len(places) else list(whole[start : start + LOOK])
+                look = given if len(given) == len(places) else list(whole[start : places.stop])
                 batches = tuple(plan_look(look, start, generation))
             if kept:
                 self._plans[start, size] = batches

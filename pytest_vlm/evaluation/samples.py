@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` makes one for each call
+REFERENCE_ENCODER = json.JSONEncoder(sort_keys=True, default=repr)
 SMALL = 65_536
 Box = tuple[float, float, float, float]
 
@@ -248,8 +249,7 @@ class Sample:
             [self.id, self.cluster, self.targets, self.choices, self.tags, dict(self.meta)],
             [[region.box, region.media, region.frame] for region in self.regions],
         ]
-        text = json.dumps(seen, sort_keys=True, default=repr)
-        return _digest(text.encode())
+        return _digest(REFERENCE_ENCODER.encode(seen).encode())
 
     @cached_property
     def digest(self) -> str:

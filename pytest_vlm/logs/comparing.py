@@ -8,17 +8,20 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from pytest_vlm.claim import Comparison, Side
+from pytest_vlm.comparison.comparison import Comparison
+from pytest_vlm.comparison.sides import Side, Sides
+from pytest_vlm.comparison.writer import ClaimWriter
 from pytest_vlm.errors import ClaimNotShown
 from pytest_vlm.evaluation.evaluation import Evaluation
-from pytest_vlm.evaluation.keys import installed_versions
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.gate import PlannedTest, TestOutcome, decide
+from pytest_vlm.gate.plan import PlannedTest, TestOutcome
+from pytest_vlm.gate.verdict import decide
 from pytest_vlm.logs.entries import LoggedAnswers
 from pytest_vlm.logs.judging import LoggedScore
 from pytest_vlm.logs.pairing import PairedLogs
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import CheckpointSummary, ClaimRecord, EventRecord, Record, RunReport
+from pytest_vlm.scores.libraries import installed_version
 from pytest_vlm.scores.text import exact_match
 from pytest_vlm.settings import Settings
 from pytest_vlm.stats.result import Claim
@@ -69,7 +72,7 @@ class LogComparison:
             command=self.command,
             created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             samples=f"{len(self.logs.baseline.samples)} samples of two logs",
-            versions=installed_versions(),
+            versions=self._versions(),
             checkpoints=tuple(
                 CheckpointSummary(name=name, source=source)
                 for name, source in zip(names, self.sources, strict=True)
@@ -77,6 +80,11 @@ class LogComparison:
             verdicts=(verdict,),
             records=tuple(records),
         )
+
+    def _versions(self) -> dict[str, str]:
+        """Of what judges here. No model runs, and the logs do not say what computed the answers."""
+        at_work = ("pytest-vlm", *self.score.score.libraries)
+        return {name: found for name in at_work if (found := installed_version(name))}
 
     def notes(self) -> Iterator[str]:
         """What a reader should know before the numbers."""
@@ -99,17 +107,26 @@ class LogComparison:
 
     def _comparison(self, records: list[Record]) -> Comparison:
         numbers = count(1)
-        return Comparison(
-            new_id=lambda: f"{TEST}#{next(numbers)}",
-            test=TEST,
+        settings = Settings(alpha=self.alpha)
+        sides = Sides(
             baseline=self._side(self.logs.baseline),
             candidate=self._side(self.logs.candidate),
+            maps=lambda chosen: ([None] * len(chosen), [None] * len(chosen)),
+        )
+        return Comparison(
+            sides=sides,
             samples=self.logs.baseline.samples,
             score=self.score.score,
-            settings=Settings(alpha=self.alpha),
-            maps=lambda chosen: ([None] * len(chosen), [None] * len(chosen)),
-            evidence=EvidenceFolder(self.folder),
-            record=records.append,
+            settings=settings,
+            writer=ClaimWriter(
+                new_id=lambda: f"{TEST}#{next(numbers)}",
+                test=TEST,
+                sides=sides,
+                score=self.score.score.name,
+                settings=settings,
+                evidence=EvidenceFolder(self.folder),
+                record=records.append,
+            ),
         )
 
     def _side(self, log: LoggedAnswers) -> Side:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.evaluation.samples import Image, Sample, Video
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import difference, fit_for_review, overlay, png
 
@@ -26,6 +26,42 @@ class Flip:
     candidate_answer: str
     baseline_value: float
     candidate_value: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The one picture of a sample that stands for it.
+
+    Attributes:
+        image: itself.
+        medium: which image or video of the sample it is or lies in.
+        frame: which frame of a video.
+        caption: which of how many it is.
+    """
+
+    image: Image
+    medium: int
+    frame: int
+    caption: str
+
+    @classmethod
+    def of(cls, sample: Sample, maps: Sequence[Heatmap]) -> Shown:
+        """The picture with the largest share of the maps; the first one without a map."""
+        pictures = [
+            (image, medium, frame)
+            for medium, shown in enumerate(sample.media)
+            for frame, image in enumerate(shown.frames if isinstance(shown, Video) else [shown])
+        ]
+        shares = [sum(_share(one, *place) for one in maps) for _, *place in pictures]
+        number = shares.index(max(shares))
+        image, medium, frame = pictures[number]
+        caption = f"image {number + 1} of {len(pictures)}" if len(pictures) > 1 else "image"
+        return cls(image, medium, frame, caption)
+
+    def parts(self, maps: Mapping[str, Heatmap | None]) -> dict[str, Heatmap]:
+        """What of each map lies in this picture."""
+        found = {key: one.on(self.medium, self.frame) for key, one in maps.items() if one}
+        return {key: part for key, part in found.items() if part is not None}
 
 
 @dataclass(frozen=True)
@@ -65,21 +101,23 @@ class EvidenceFolder:
         candidate: Heatmap,
     ) -> str:
         """The golden's map, both checkpoints' maps and the difference, on the golden's scale."""
-        picture = sample.frames[0].open()
+        maps = {"golden": golden, "baseline": baseline, "candidate": candidate}
+        shown = Shown.of(sample, [golden or candidate])
+        picture = shown.image.open()
+        on_it = shown.parts(maps)
         target = self._target(name)
         top = float((golden or candidate).values.max())
-        drawn = {
-            key: overlay(picture, heatmap, top=top)
-            for key, heatmap in (
-                ("golden", golden),
-                ("baseline", baseline),
-                ("candidate", candidate),
-            )
-            if heatmap is not None
+        drawn = {key: overlay(picture, heatmap, top=top) for key, heatmap in on_it.items()}
+        if {"golden", "candidate"} <= on_it.keys():
+            accepted, new = on_it["golden"], on_it["candidate"]
+            if accepted.boxes.shape == new.boxes.shape:
+                drawn["difference"] = difference(picture, accepted, new)
+        entry = {
+            "id": sample.id,
+            "query": sample.query,
+            "image": "image.png",
+            "picture": shown.caption,
         }
-        if golden is not None and golden.boxes.shape == candidate.boxes.shape:
-            drawn["difference"] = difference(picture, golden, candidate)
-        entry = {"id": sample.id, "query": sample.query, "image": "image.png"}
         (target / "image.png").write_bytes(png(fit_for_review(picture)))
         for key, image in drawn.items():
             (target / f"{key}.png").write_bytes(png(image))
@@ -117,14 +155,18 @@ def _pictures(
 ) -> dict[str, str]:
     if not sample.frames:
         return {}
-    picture = sample.frames[0].open()
-    top = max((float(m.values.max()) for m in (a, b) if m is not None), default=0.0)
+    shown = Shown.of(sample, [heatmap for heatmap in (a, b) if heatmap is not None])
+    picture = shown.image.open()
+    maps = shown.parts({"baseline_map": a, "candidate_map": b})
+    top = max((float(heatmap.values.max()) for heatmap in maps.values()), default=0.0)
     drawn = {"image": fit_for_review(picture)}
-    drawn |= {
-        key: overlay(picture, heatmap, top=top)
-        for key, heatmap in (("baseline_map", a), ("candidate_map", b))
-        if heatmap is not None
-    }
+    drawn |= {key: overlay(picture, heatmap, top=top) for key, heatmap in maps.items()}
     for key, image in drawn.items():
         (target / f"{number:02d}-{key}.png").write_bytes(png(image))
-    return {key: f"{number:02d}-{key}.png" for key in drawn}
+    return {**{key: f"{number:02d}-{key}.png" for key in drawn}, "picture": shown.caption}
+
+
+def _share(heatmap: Heatmap, medium: int, frame: int) -> float:
+    """Of the map's mass, in one picture."""
+    part, whole = heatmap.on(medium, frame), float(heatmap.values.sum())
+    return float(part.values.sum()) / whole if part is not None and whole else 0.0

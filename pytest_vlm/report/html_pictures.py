@@ -22,6 +22,7 @@ from pytest_vlm.report.html_markup import (
     said,
     table,
 )
+from pytest_vlm.report.html_slices import slices_part
 from pytest_vlm.report.model import ClaimRecord, GoldenRecord, RunReport
 
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
@@ -157,11 +158,12 @@ def _group(claim: ClaimRecord, exhibit: Exhibit) -> Html:
     losses = [flip for flip in flips if flip.get("lost")]
     wins = [flip for flip in flips if not flip.get("lost")]
     tags = [el("p", said(line), class_="tagged") for line in tag_lines(flips)]
+    where = slices_part(claim.slices) if claim.slices else join(tags)
     rest = [flip for flip in flips if "image" not in flip]
     return join(
         (
             title,
-            *tags,
+            where,
             _cards("lost", _meaning(claim, claim.baseline), losses, claim, exhibit, opened=True),
             _cards(
                 "won", _meaning(claim, claim.candidate), wins, claim, exhibit, opened=not losses
@@ -192,7 +194,8 @@ def _cards(
 def _card(kind: str, flip: Mapping[str, Any], claim: ClaimRecord, exhibit: Exhibit) -> Html:
     query = str(flip.get("query", ""))
     maps = (("baseline_map", claim.baseline), ("candidate_map", claim.candidate))
-    pictures = [exhibit.picture(flip["image"], "image", f"image of {flip.get('id', '')}: {query}")]
+    caption = str(flip.get("picture", "image"))
+    pictures = [exhibit.picture(flip["image"], caption, f"image of {flip.get('id', '')}: {query}")]
     pictures += [
         exhibit.picture(
             flip[key], join(("where ", said(side), " looks")), f"map of {side}: {query}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pytest_vlm.report.family import family_sentence
+from pytest_vlm.report.html_details import details_part
 from pytest_vlm.report.html_forest import Scale, forest_plot
 from pytest_vlm.report.html_markup import (
     TONES,
@@ -19,8 +21,9 @@ from pytest_vlm.report.html_markup import (
     said,
     tone,
 )
-from pytest_vlm.report.measures import amount, difference, mean, unit
+from pytest_vlm.report.measures import amount, difference, mean, p_value, unit
 from pytest_vlm.report.model import CandidateVerdict, ClaimRecord, RunReport
+from pytest_vlm.report.reuse import reuse
 
 MEANING = {
     "SHIP": "every claim was shown",
@@ -52,7 +55,7 @@ def opening(report: RunReport) -> Html:
         el("time", report.created) if report.created else "",
         class_="asked",
     )
-    return join((asked, *(_banner(verdict) for verdict in report.verdicts)))
+    return join((asked, *(_banner(verdict) for verdict in report.verdicts), _notes(report)))
 
 
 def claims_part(claims: Sequence[ClaimRecord], flips: Mapping[str, str]) -> Html:
@@ -67,14 +70,33 @@ def claims_part(claims: Sequence[ClaimRecord], flips: Mapping[str, str]) -> Html
     legend = el("p", LEGEND, class_="soft legend")
     rows = (
         _row(claim, scales[claim.result.get("kind")], flips.get(claim.evidence, ""))
-        for claim in claims
+        for claim in with_anchors(claims)
     )
     return part("vlm-claims", "Claims", legend, el("div", *rows, class_="claims"))
 
 
-def p_value(p: float) -> str:
-    """As many digits as a reader can use."""
-    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
+def with_anchors(claims: Sequence[ClaimRecord]) -> list[ClaimRecord]:
+    """Every claim with those against the anchor that accompany it right below; none is left out."""
+
+    def about(claim: ClaimRecord) -> tuple[str, str, str]:
+        return claim.test, claim.candidate, claim.score
+
+    own = {about(claim): place for place, claim in enumerate(claims) if not claim.anchor}
+    places = [
+        own.get(about(claim), place) if claim.anchor else place
+        for place, claim in enumerate(claims)
+    ]
+    order = sorted(range(len(claims)), key=lambda i: (places[i], claims[i].anchor, i))
+    return [claims[i] for i in order]
+
+
+def _notes(report: RunReport) -> Html:
+    """What to bear in mind of all verdicts: how many claims, and how often on these samples."""
+    families = dict.fromkeys(family_sentence(verdict.family) for verdict in report.verdicts)
+    notes = [el("li", words[0].upper() + words[1:], ".") for words in families if words]
+    reused = reuse(report)
+    notes += [el("li", icon("warning"), el("span", reused), class_="unsure")] if reused else []
+    return el("ul", *notes, class_="notes") if notes else Html("")
 
 
 def _banner(verdict: CandidateVerdict) -> Html:
@@ -109,9 +131,10 @@ def _listed(title: str, lines: Sequence[str]) -> Html:
 
 
 def _row(claim: ClaimRecord, scale: Scale, flips: str) -> Html:
+    title = ("against the anchor ", said(claim.baseline)) if claim.anchor else (said(claim.score),)
     head = el(
         "div",
-        el("h3", said(claim.score)),
+        el("h3", *title),
         el("p", said(claim.candidate), ": ", _claimed(claim)),
         el("p", said(claim.test.rpartition("::")[2]), class_="test", title=claim.test),
         class_="what",
@@ -127,7 +150,8 @@ def _row(claim: ClaimRecord, scale: Scale, flips: str) -> Html:
         el("div", badge(claim.verdict), class_="verdict"),
         el("p", claim.sentence, class_="sentence", dir="auto"),
         el("ul", *chips, class_="chips") if chips else "",
-        class_="claim",
+        details_part(claim.result),
+        class_="claim anchor" if claim.anchor else "claim",
     )
 
 

@@ -40,6 +40,11 @@ def unit(result: Result) -> str:
     return " points" if result["kind"] == "binary" else ""
 
 
+def p_value(p: float) -> str:
+    """As many digits as a reader can use."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
+
+
 def gain(result: Result, value: float) -> float:
     """A difference with 0 for none and more for better; ratios by their logarithm."""
     if result["kind"] != "positive":

@@ -21,6 +21,8 @@ class ClaimRecord:
         verdict: ``pass`` | ``fail`` | ``inconclusive`` | ``reported`` (numbers without a claim).
         unusable: side to kind (truncated, empty, error) to count.
         evidence: file in the run's folder with the flipped samples; empty without any.
+        anchor: whether the baseline is the run's anchor; such a claim accompanies another one.
+        slices: of the samples that changed, those that stand out (see `stats.slices`).
     """
 
     id: str
@@ -35,6 +37,8 @@ class ClaimRecord:
     unusable: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     evidence: str = ""
+    anchor: bool = False
+    slices: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,7 @@ class SpeedRecord:
         samples: that were answered in this run.
         reused: answers that were known from earlier runs.
         visual_tokens: of both.
+        id: tells equal figures of two occasions apart.
     """
 
     checkpoint: str
@@ -95,6 +100,7 @@ class SpeedRecord:
     new_tokens: int
     visual_tokens: int
     reused: int = 0
+    id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +134,8 @@ def load_record(text: str) -> Record:
     """The inverse of `dump_record`."""
     fields = json.loads(text)
     kind = KINDS[fields.pop("kind")]
-    if "warnings" in fields:
-        fields["warnings"] = tuple(fields["warnings"])
+    for name in fields.keys() & {"warnings", "slices"}:
+        fields[name] = tuple(fields[name])
     return kind(**fields)
 
 
@@ -154,6 +160,8 @@ class CandidateVerdict:
         reasons: what speaks against shipping, in order of weight; empty for SHIP.
         shown: what was shown in its favour.
         not_claimed: what could not be claimed, and why.
+        family: the claims of the run as one family: how many ``claims`` of how many
+            ``candidates``, at which ``alpha``, and the ``pass_rate`` of an identical candidate.
     """
 
     candidate: str
@@ -162,6 +170,7 @@ class CandidateVerdict:
     reasons: tuple[str, ...]
     shown: tuple[str, ...] = ()
     not_claimed: tuple[str, ...] = ()
+    family: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +182,7 @@ class RunReport:
         created: UTC date and time.
         samples: what was asked, in words.
         versions: library to version.
+        attempts: earlier runs on the same samples, and this one (see `pytest_vlm.ledger`).
     """
 
     command: str
@@ -182,6 +192,7 @@ class RunReport:
     checkpoints: tuple[CheckpointSummary, ...]
     verdicts: tuple[CandidateVerdict, ...]
     records: tuple[Record, ...]
+    attempts: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: what ``run.json`` holds."""

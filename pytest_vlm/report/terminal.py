@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pytest_vlm.memory.size import format_size
 from pytest_vlm.paths import readable
+from pytest_vlm.report.family import family_sentence
 from pytest_vlm.report.model import ANSWERING, MemoryRecord, RunReport, SpeedRecord
+from pytest_vlm.report.reuse import reuse
 
 Line = tuple[str, Mapping[str, bool]]
 COLOURS: Mapping[str, Mapping[str, bool]] = {
@@ -29,6 +31,11 @@ def summary_lines(report: RunReport, folder: Path) -> Iterator[Line]:
             yield f"  shown: {fact}", {"light": True} if verdict.reasons else {}
         for gap in verdict.not_claimed:
             yield f"  not claimed: {gap}", {"yellow": True}
+    for family in dict.fromkeys(family_sentence(verdict.family) for verdict in report.verdicts):
+        if family:
+            yield f"  {family}", {"light": True}
+    if reused := reuse(report):
+        yield f"  {reused}", {"yellow": True}
     for record in _measured(report):
         yield f"  {record}", {}
     yield f"report: {readable(folder / 'index.html')}", {}

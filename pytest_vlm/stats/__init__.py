@@ -7,14 +7,20 @@
 """
 
 from pytest_vlm.stats.compare import assert_claim, compare
-from pytest_vlm.stats.planning import detectable_effect, n_least, n_required
+from pytest_vlm.stats.planning import detectable_effect, n_least, n_least_anytime, n_required
+from pytest_vlm.stats.power import identical_pass_rate, pass_probability
 from pytest_vlm.stats.result import ComparisonResult
+from pytest_vlm.stats.sequential import Stream
 
 __all__ = [
     "ComparisonResult",
+    "Stream",
     "assert_claim",
     "compare",
     "detectable_effect",
+    "identical_pass_rate",
     "n_least",
+    "n_least_anytime",
     "n_required",
+    "pass_probability",
 ]

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import get_args
+from collections.abc import Iterator
+from functools import partial
+from typing import Literal, get_args
 
-from numpy.typing import ArrayLike
+import numpy as np
 
-from pytest_vlm.errors import ClaimNotShown, StatisticsError
+from pytest_vlm.errors import ClaimNotShown
 from pytest_vlm.kinds import Better, Kind
-from pytest_vlm.stats.mcnemar import SMALLEST
-from pytest_vlm.stats.means import PairedMeans
-from pytest_vlm.stats.paired_test import PairedTest
-from pytest_vlm.stats.proportions import PairedProportions
-from pytest_vlm.stats.ratios import PairedRatios
-from pytest_vlm.stats.result import Claim, ComparisonResult, Verdict
+from pytest_vlm.stats.arguments import bounds_of, one_of, real, whole
+from pytest_vlm.stats.decision import Decision, decide
+from pytest_vlm.stats.distributions import SMALLEST
+from pytest_vlm.stats.margins import check_bound
+from pytest_vlm.stats.multiplicity import bonferroni
+from pytest_vlm.stats.pairs import Labels, PairedValues, Values
+from pytest_vlm.stats.procedures import Method, find_procedure, find_test
+from pytest_vlm.stats.proportions import UNCONDITIONAL
+from pytest_vlm.stats.result import Claim, ComparisonResult, Target
+from pytest_vlm.stats.sequential import EarlyStopping, Stream
 
-SMALLEST_MARGIN = 1e-6
 
-
+@np.errstate(under="ignore")
 def compare(
     *,
-    baseline: ArrayLike,
-    candidate: ArrayLike,
+    baseline: Values,
+    candidate: Values,
     claim: Claim,
     kind: Kind = "binary",
     better: Better = "higher",
@@ -32,8 +35,14 @@ def compare(
     margin: float | None = None,
     mde: float | None = None,
     alpha: float = 0.05,
+    family: int = 1,
     confidence_level: float | None = None,
-    clusters: Sequence[Hashable] | None = None,
+    method: Method = "auto",
+    ids: Labels | None = None,
+    clusters: Labels | None = None,
+    sequential: Literal["anytime"] | Stream | None = None,
+    target: Target = "population",
+    rng: int | np.random.Generator = 0,
     floor: float = 0.0,
     ceiling: float = 1.0,
 ) -> ComparisonResult:
@@ -48,14 +57,23 @@ def compare(
     ``no_regression(mde)``  Δ ≥ 0                    it is not, though a loss of `mde` would have
     ======================  =======================  =============================================
 
-    Δ is in the score's better direction. A ``binary`` score is tested by McNemar's mid-p against
-    no difference and by Tango's score against a margin, a ``bounded`` one by a paired t, a
-    ``positive`` one by a paired t of the logarithm of the ratio; clustered pairs by cluster-robust
-    variants.
+    Δ is in the score's better direction. The method is chosen by the kind of the score and never by
+    looking at the data:
+
+    ============  ======================  =====================================  =================
+    kind          against no difference   against a margin                       interval
+    ============  ======================  =====================================  =================
+    ``binary``    McNemar's mid-p         exact unconditional up to 300 pairs,   Tango's
+                                          Tango's score above
+    ``bounded``   paired t                paired t                               t
+    ``positive``  t of the log ratio      t of the log ratio                     t, as a ratio
+    ============  ======================  =====================================  =================
+
+    Clustered pairs take cluster-robust variants of these.
 
     Args:
-        baseline: n values.
-        candidate: n values.
+        baseline: n values: a list, array, tensor or column, or values by sample name.
+        candidate: n values; two mappings, or two columns, are paired by name.
         claim: see the table.
         kind: of the score; it decides the test and what a margin means.
         better: whether higher or lower values are.
@@ -64,31 +82,55 @@ def compare(
             ``positive`` score, a share: 0.05 allows 1.05 times as much. For ``better`` also 0,
             its default.
         mde: for ``no_regression``, the loss that must not go unnoticed, as a margin.
-        alpha: one-sided error rate of a pass.
+        alpha: one-sided error rate.
+        family: claims that are checked together; where any regression stops a checkpoint, each is
+            tested at alpha / family. Claims that must all be shown need no correction.
         confidence_level: of the interval; by default 1 - 2·alpha, which agrees with the verdict.
+        method: ``"auto"``; or ``"exact"`` and ``"score"`` for binary scores whatever the number of
+            pairs, ``"betting"`` for a guarantee without any assumption on a bounded score,
+            ``"permutation"`` for sign flips, ``"bca"`` for a bootstrap interval.
+        ids: n names for messages.
         clusters: n names; pairs of one name are not independent.
+        sequential: ``"anytime"`` follows the claim along a random order of the clusters, and stops
+            as soon as it is decided; a `Stream` says that these pairs are the beginning of one.
+        target: what a sequential claim is about: all that could be asked, or this dataset only.
+        rng: seed or generator of the random order and of what is drawn again.
         floor: the baseline must lie above this share of the way from the worst to the best value,
             otherwise nothing can be shown; not asked of ``positive``.
-        ceiling: the baseline must lie below it, otherwise likewise.
+        ceiling: the baseline must lie below it, otherwise likewise; above 1 there is none.
 
     Raises:
         StatisticsError: arrays or numbers that make no sense.
     """
-    largest = {"binary": 1.0, "bounded": bounds[1] - bounds[0], "positive": math.inf}
-    if kind not in largest or better not in get_args(Better):
-        raise StatisticsError(f"unknown kind {kind!r} or direction {better!r}")
-    bound = check_bound(claim, margin, mde, largest=largest[kind])
-    if not 0 < alpha < 0.5:
-        raise StatisticsError(f"alpha must lie between 0 and 0.5, found {alpha}")
+    one_of("kind", kind, get_args(Kind))
+    one_of("better", better, get_args(Better))
+    one_of("claim", claim, get_args(Claim))
+    one_of("target", target, get_args(Target))
+    limits = bounds_of(bounds) if kind == "bounded" else (0.0, 1.0)
+    largest = {"binary": 1.0, "bounded": limits[1] - limits[0], "positive": math.inf}[kind]
+    margin = check_bound(claim, margin, mde, largest=largest)
+    alpha = real("alpha", alpha, high=0.5, low=0.0)
     level = 1 - 2 * alpha if confidence_level is None else confidence_level
-    if not 0 < level < 1:
-        raise StatisticsError(f"confidence_level must lie between 0 and 1, found {level}")
-    test = _test(kind, baseline, candidate, clusters, better, bounds)
-    decision = _decide(test, claim, bound, alpha)
+    level = real("confidence_level", level, low=0.0, high=1.0)
+    lowest, highest = real("floor", floor), real("ceiling", ceiling)
+    family = whole("family", family, least=1)
+    pairs = PairedValues.of(baseline, candidate, ids, clusters)
+    test = find_test(pairs, kind=kind, better=better, bounds=limits, method=method)
+    procedure = find_procedure(test, method=method, sequential=sequential, target=target, rng=rng)
+    corrected = alpha / family if claim == "no_regression" else alpha
+    achieved = procedure.detectable(corrected)
+    deciding = (
+        procedure.follow if isinstance(procedure, EarlyStopping) else partial(decide, procedure)
+    )
+    decision = deciding(
+        claim, bound=test.bound(margin), detectable=achieved <= margin, alpha=corrected
+    )
     (b, c), means = test.changed, test.means
-    reason = test.too_few() or test.assay(floor, ceiling)
+    reason = procedure.too_few() or test.assay(lowest, highest)
     if decision.verdict == "pass":
-        reason = reason or test.unshowable(bound, alpha)
+        reason = reason or procedure.unshowable(margin, alpha)
+    low, high = sorted(map(test.shown, procedure.interval(level)))
+    p_value = min(max(decision.p_value, SMALLEST), 1.0)
     return ComparisonResult(
         claim=claim,
         verdict="inconclusive" if reason else decision.verdict,
@@ -96,14 +138,15 @@ def compare(
         kind=kind,
         better=better,
         estimate=test.shown(test.difference),
-        ci=test.interval(level),
+        ci=(low, high),
         confidence_level=level,
         statistic=decision.statistic,
-        p_value=min(max(decision.p_value, SMALLEST), 1.0),
+        p_value=p_value,
+        p_adjusted=bonferroni(p_value, family) if claim == "no_regression" else p_value,
         alternative=decision.alternative,
         null_value=test.shown(decision.null),
-        margin=bound,
-        alpha=alpha,
+        margin=margin,
+        alpha=corrected,
         method=decision.method,
         baseline_mean=means[0],
         candidate_mean=means[1],
@@ -113,13 +156,32 @@ def compare(
         deff=test.deff,
         b=b,
         c=c,
-        odds_ratio=c / b if b and kind == "binary" else None,
-        cohens_dz=test.standardized,
-        mde=test.detectable(alpha),
-        n_required=test.required(claim, bound, alpha),
+        sd=test.spread,
+        reach=test.clusters.reach,
+        cohens_dz=test.difference / test.spread if test.spread else None,
+        cliffs_delta=test.dominance,
+        mde=achieved,
+        n_required=test.required(claim, margin, corrected),
         identical=b + c == 0,
-        warnings=test.warnings(),
+        warnings=(*procedure.warnings(), *_disagreement(decision, (low, high), level, corrected)),
+        e_value=decision.e_value,
+        n_used=test.n if isinstance(sequential, Stream) else decision.stopped_at or test.n,
+        n_planned=sequential.n if isinstance(sequential, Stream) else test.n,
+        stopped_at=decision.stopped_at,
+        path=decision.path,
+        target=target,
     )
+
+
+def _disagreement(
+    decision: Decision, ci: tuple[float, float], level: float, alpha: float
+) -> Iterator[str]:
+    """Where the approximate interval would have shown what the exact test does not."""
+    if decision.method != UNCONDITIONAL or decision.alternative != "greater":
+        return
+    shown = math.isclose(1 - level, 2 * alpha) and ci[0] > decision.null
+    if shown and decision.verdict == "inconclusive":
+        yield "the exact test decides; the interval is approximate for so few pairs"
 
 
 def assert_claim(result: ComparisonResult) -> ComparisonResult:
@@ -131,82 +193,3 @@ def assert_claim(result: ComparisonResult) -> ComparisonResult:
     if result.verdict != "pass":
         raise ClaimNotShown(str(result), verdict=result.verdict)
     return result
-
-
-def check_bound(
-    claim: Claim,
-    margin: float | None = None,
-    mde: float | None = None,
-    *,
-    largest: float = 1.0,
-) -> float:
-    """The margin, or for ``no_regression`` the `mde`.
-
-    Raises:
-        StatisticsError: it is missing, not between 0 and `largest`, or belongs to another claim.
-    """
-    if claim not in get_args(Claim):
-        raise StatisticsError(f"unknown claim {claim!r}; known are {', '.join(get_args(Claim))}")
-    name, value = ("mde", mde) if claim == "no_regression" else ("margin", margin)
-    if claim == "better" and value is None:
-        value = 0.0
-    if value is None:
-        raise StatisticsError(
-            f"{claim} needs a {name}: the loss you would accept, for example {name}=0.05"
-        )
-    if (claim == "no_regression" and margin is not None) or (name == "margin" and mde is not None):
-        raise StatisticsError(f"{claim} takes {name}=, nothing else")
-    least = 0.0 if claim == "better" else SMALLEST_MARGIN
-    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value < largest):
-        raise StatisticsError(f"{name} must lie between 0 and {largest:g}, found {value!r}")
-    return float(value)
-
-
-@dataclass(frozen=True)
-class _Decision:
-    verdict: Verdict
-    statistic: float
-    p_value: float
-    alternative: str
-    null: float
-    method: str
-
-
-def _test(
-    kind: Kind,
-    baseline: ArrayLike,
-    candidate: ArrayLike,
-    clusters: Sequence[Hashable] | None,
-    better: Better,
-    bounds: tuple[float, float],
-) -> PairedTest:
-    if kind == "binary":
-        return PairedProportions.of(baseline, candidate, clusters, better)
-    if kind == "bounded":
-        return PairedMeans.of(baseline, candidate, clusters, better, bounds)
-    return PairedRatios.of(baseline, candidate, clusters, better)
-
-
-def _decide(test: PairedTest, claim: Claim, margin: float, alpha: float) -> _Decision:
-    bound = test.bound(margin)
-    if claim == "no_regression":
-        tested = test.against(0.0)
-        shown = test.detectable(alpha) <= margin
-        verdict: Verdict = "fail" if tested.below <= alpha else "pass" if shown else "inconclusive"
-        return _Decision(verdict, tested.statistic, tested.below, "less", 0.0, tested.method)
-    if claim == "equivalent":
-        low, high = test.against(-bound), test.against(bound)
-        p, outside = max(low.above, high.below), min(low.below, high.above)
-        nearer = low if low.above >= high.below else high
-        verdict = _either(p, outside, alpha)
-        return _Decision(verdict, nearer.statistic, p, "within margin", bound, nearer.method)
-    null = bound if claim == "better" else -bound
-    tested = test.against(null)
-    verdict = _either(tested.above, tested.below, alpha)
-    return _Decision(verdict, tested.statistic, tested.above, "greater", null, tested.method)
-
-
-def _either(p_claim: float, p_opposite: float, alpha: float) -> Verdict:
-    if p_claim <= alpha:
-        return "pass"
-    return "fail" if p_opposite <= alpha else "inconclusive"

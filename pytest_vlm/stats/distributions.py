@@ -76,9 +76,11 @@ def incomplete_beta(a: float, b: float, x: float, y: float) -> float:
     return math.exp(front) / a / _fraction(a, b, x)
 
 
-def root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where an increasing function changes its sign, by bisection to the last digit."""
-    while low < (middle := (low + high) / 2) < high:
+def root(
+    function: Callable[[float], float], low: float, high: float, precision: float = 0.0
+) -> float:
+    """Where an increasing function changes its sign, by bisection; to the last digit by default."""
+    while low < (middle := (low + high) / 2) < high and high - low > precision:
         if function(middle) < 0:
             low = middle
         else:

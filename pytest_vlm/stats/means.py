@@ -22,19 +22,19 @@ transformation", sets it upright by a monotone cubic:
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pytest_vlm.errors import StatisticsError
 from pytest_vlm.kinds import Better
+from pytest_vlm.stats.cluster_sums import ClusterSums
 from pytest_vlm.stats.clusters import FEW, TOO_FEW, least_deff
 from pytest_vlm.stats.distributions import normal_quantile, student_quantile, student_tail
+from pytest_vlm.stats.effects import cliffs_delta
 from pytest_vlm.stats.paired_test import Tested
-from pytest_vlm.stats.pairs import cluster_index, paired_arrays
+from pytest_vlm.stats.pairs import PairedValues
 from pytest_vlm.stats.planning import POWER, n_least
 from pytest_vlm.stats.result import Claim
 
@@ -50,54 +50,39 @@ class PairedMeans:
     Attributes:
         differences: (n,) better is positive.
         means: of the baseline and of the candidate, as the score gives them.
-        cluster_sums: (G,) of the differences.
-        cluster_sizes: (G,) pairs.
-        reach: R, the largest difference that is possible; 0 where there is none.
+        dominance: Cliff's delta.
+        clusters: their sums; its reach is R, the largest difference that is possible.
         goodness: of the baseline: 0 is the worst mean that is possible, 1 the best.
     """
 
     differences: NDArray[np.float64]
     means: tuple[float, float]
-    cluster_sums: NDArray[np.float64]
-    cluster_sizes: NDArray[np.float64]
-    reach: float
+    dominance: float
+    clusters: ClusterSums
     goodness: float
 
     @classmethod
-    def of(
-        cls,
-        baseline: ArrayLike,
-        candidate: ArrayLike,
-        clusters: Sequence[Hashable] | None,
-        better: Better,
-        bounds: tuple[float, float],
-    ) -> PairedMeans:
+    def of(cls, pairs: PairedValues, better: Better, bounds: tuple[float, float]) -> PairedMeans:
         """The test of two arrays.
 
         Raises:
-            StatisticsError: arrays that cannot be paired, or values outside the bounds.
+            StatisticsError: values outside the bounds.
         """
         low, high = bounds
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise StatisticsError(f"a bounded score has two finite bounds, found {bounds}")
-        a, b = paired_arrays(baseline, candidate)
-        for side, values in (("baseline", a), ("candidate", b)):
-            outside = np.flatnonzero((values < low) | (values > high))
-            if outside.size:
-                where = int(outside[0])
-                raise StatisticsError(
-                    f"{side}[{where}] is {values[where]:g}, outside the bounds {low:g} to {high:g}"
-                )
+        pairs.refuse(
+            lambda values: (values < low) | (values > high),
+            f", outside the bounds {low:g} to {high:g}",
+        )
+        a, b = pairs.baseline, pairs.candidate
         sign = 1.0 if better == "higher" else -1.0
         differences = sign * (b - a)
-        sums, sizes = cluster_index(differences, clusters)
+        sums, sizes = pairs.cluster_index(differences)
         share = (float(a.mean()) - low) / (high - low)
         return cls(
             differences=differences,
             means=(float(a.mean()), float(b.mean())),
-            cluster_sums=sums,
-            cluster_sizes=sizes,
-            reach=high - low,
+            dominance=cliffs_delta(sign * a, sign * b),
+            clusters=ClusterSums(sums=sums, sizes=sizes, reach=high - low),
             goodness=share if better == "higher" else 1 - share,
         )
 
@@ -109,7 +94,7 @@ class PairedMeans:
     @property
     def n_clusters(self) -> int:
         """Clusters of pairs."""
-        return int(self.cluster_sizes.size)
+        return int(self.clusters.sizes.size)
 
     @property
     def changed(self) -> tuple[int, int]:
@@ -122,22 +107,22 @@ class PairedMeans:
         return float(self.differences.mean())
 
     @property
-    def standardized(self) -> float | None:
-        """Cohen's d_z."""
-        return self.difference / math.sqrt(self._variance) if self._variance > 0 else None
+    def spread(self) -> float:
+        """Standard deviation of the differences."""
+        return math.sqrt(self._variance)
 
     @cached_property
     def deff(self) -> float:
         """Max(1, V_CR1 / V_naive, 1 + 0.3(m̃ - 1)); m̃ = Σm²/n where nothing differs."""
         if not self._clustered:
             return 1.0
-        residuals = self.cluster_sums - self.cluster_sizes * self.difference
+        residuals = self.clusters.sums - self.clusters.sizes * self.difference
         groups = self.n_clusters
         robust = groups / max(groups - 1, 1) * float(residuals @ residuals) / self.n**2
         naive = self._variance / self.n
-        average = float(self.cluster_sizes @ self.cluster_sizes) / self.n
+        average = float(self.clusters.sizes @ self.clusters.sizes) / self.n
         ratio = robust / naive if naive > 0 else average
-        return max(1.0, ratio, least_deff(self.cluster_sizes.tolist()))
+        return max(1.0, ratio, least_deff(self.clusters.sizes.tolist()))
 
     def bound(self, margin: float) -> float:
         """In units of the score."""
@@ -153,14 +138,14 @@ class PairedMeans:
         Then p = 2^-G for G clusters that all lie on one side.
         """
         left = self.difference - null
-        if self._constant and not self.reach:
+        if self._constant and not self.clusters.reach:
             if abs(left) <= ROUNDING:
                 return Tested(0.0, 1.0, 1.0, self._method("sign (constant difference)"))
             p = 0.5**self.n_clusters
             below, above = (p, 1.0) if left < 0 else (1.0, p)
             statistic = math.copysign(math.inf, left)
             return Tested(statistic, below, above, self._method("sign (constant difference)"))
-        if left == 0:
+        if left == 0 and self._constant:
             return Tested(0.0, 1.0, 1.0, self._method("paired t"))
         t = self._upright(left / self._standard_error)
         df = self._degrees_of_freedom
@@ -173,7 +158,11 @@ class PairedMeans:
             self.difference - self._standard_error * self._leaning(edge)
             for edge in (critical, -critical)
         )
-        return (max(low, -self.reach), min(high, self.reach)) if self.reach else (low, high)
+        return (
+            (max(low, -self.clusters.reach), min(high, self.clusters.reach))
+            if self.clusters.reach
+            else (low, high)
+        )
 
     def detectable(self, alpha: float) -> float:
         """(z_α + z_β) · SE."""
@@ -186,8 +175,8 @@ class PairedMeans:
         power = (1 + POWER) / 2 if claim == "equivalent" else POWER  # each of the two tests
         z = (normal_quantile(alpha) + normal_quantile(1 - power)) ** 2
         m, seen = self.bound(margin), z * self._variance
-        pairs = (seen + math.sqrt(seen**2 + 4 * UNSEEN * z * (self.reach * m) ** 2)) / 2
-        least = n_least(margin=m / self.reach, alpha=alpha) if self.reach else 2
+        pairs = (seen + math.sqrt(seen**2 + 4 * UNSEEN * z * (self.clusters.reach * m) ** 2)) / 2
+        least = n_least(margin=m / self.clusters.reach, alpha=alpha) if self.clusters.reach else 2
         return math.ceil(self.deff * max(pairs / m**2, least))
 
     def too_few(self) -> str:
@@ -203,9 +192,9 @@ class PairedMeans:
 
     def unshowable(self, margin: float, alpha: float) -> str:
         """Fewer than would have seen losses of the whole range, as frequent as the margin."""
-        if not self.reach or not margin:
+        if not self.clusters.reach or not margin:
             return ""
-        least = n_least(margin=margin / self.reach, alpha=alpha)
+        least = n_least(margin=margin / self.clusters.reach, alpha=alpha)
         if self._equal_clusters >= least:
             return ""
         return (
@@ -254,14 +243,14 @@ class PairedMeans:
     @cached_property
     def _standard_error(self) -> float:
         seen = self.deff * self._variance / self.n
-        return math.sqrt(seen + UNSEEN * (self.reach / self._equal_clusters) ** 2)
+        return math.sqrt(seen + UNSEEN * (self.clusters.reach / self._equal_clusters) ** 2)
 
     @cached_property
     def _lean(self) -> float:
         """γ / √G of the cluster means, the unseen pairs among them."""
         if self._standard_error == 0:
             return 0.0
-        residuals = self.cluster_sums - self.cluster_sizes * self.difference
+        residuals = self.clusters.sums - self.clusters.sizes * self.difference
         groups = self.n_clusters
         third = float((residuals**3).mean()) * (groups / self.n) ** 3
         return third / groups**2 / self._standard_error**3
@@ -284,7 +273,7 @@ class PairedMeans:
 
     @cached_property
     def _equal_clusters(self) -> float:
-        return self.n**2 / float(self.cluster_sizes @ self.cluster_sizes)
+        return self.n**2 / float(self.clusters.sizes @ self.clusters.sizes)
 
     @property
     def _skewness(self) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 from pytest_vlm.errors import StatisticsError
 from pytest_vlm.stats.distributions import normal_quantile, root
 
 POWER = 0.8
+BETS = 32
 
 
 def n_required(
@@ -52,6 +54,29 @@ def n_required(
 def n_least(*, margin: float, alpha: float = 0.05) -> int:
     """Fewest pairs that could show the margin if not one answer differed: ⌈ln α/ln(1-m)⌉."""
     return math.ceil(math.log(alpha) / math.log1p(-margin))
+
+
+def n_least_anytime(*, margin: float, alpha: float = 0.05) -> int:
+    """Fewest pairs after which an e-process could show the margin if not one answer differed.
+
+    The first n at which the mixture of bets, each of which has won n times m, is worth 1 / α.
+    """
+    growth = [math.log1p(bet * margin) for bet in bets(-margin)]
+
+    def shown(n: int) -> bool:
+        most = n * growth[-1]
+        worth = math.fsum(math.exp(n * one - most) for one in growth) / len(growth)
+        return most + math.log(worth) >= -math.log(alpha)
+
+    most = 1
+    while not shown(most):
+        most *= 2
+    return bisect_left(range(most), True, key=shown)
+
+
+def bets(null: float) -> list[float]:
+    """λ_j = u_j / (1 + m0), u_j = 0.98 (j + 1/2) / J: stakes against "the mean is at most m0"."""
+    return [0.98 * (j + 0.5) / BETS / (1 + null) for j in range(BETS)]
 
 
 def detectable_effect(

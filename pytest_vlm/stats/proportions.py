@@ -1,14 +1,14 @@
-"""Both tests of paired proportions, with or without clusters."""
+"""The tests of paired proportions, with or without clusters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from numpy.typing import ArrayLike
-
+from pytest_vlm.errors import StatisticsError
 from pytest_vlm.kinds import Better
+from pytest_vlm.stats.cluster_sums import ClusterSums
 from pytest_vlm.stats.clusters import FEW, TOO_FEW, cluster_design, cluster_t
 from pytest_vlm.stats.distributions import (
     normal_quantile,
@@ -16,50 +16,65 @@ from pytest_vlm.stats.distributions import (
     student_quantile,
     student_tail,
 )
+from pytest_vlm.stats.exact import mcnemar_exact, unconditional_p
 from pytest_vlm.stats.mcnemar import mcnemar_midp
 from pytest_vlm.stats.paired_test import Tested
-from pytest_vlm.stats.pairs import PairedCounts, count_pairs
+from pytest_vlm.stats.pairs import PairedCounts, PairedValues
 from pytest_vlm.stats.planning import POWER, detectable_effect, n_required, pairs_to_detect
 from pytest_vlm.stats.result import Claim
 from pytest_vlm.stats.tango import tango_interval, tango_z
 
+EXACT_UP_TO = 300
+LARGEST_EXACT = 2000
+UNCONDITIONAL = "exact unconditional, ordered by Tango's score"
+Method = Literal["auto", "exact", "score"]
+
 
 @dataclass(frozen=True)
 class PairedProportions:
-    """McNemar's mid-p against "no difference", Tango's score against a margin.
+    """Right or wrong, before and after.
+
+    Against "no difference" McNemar's mid-p, against a margin the exact unconditional test up to 300
+    pairs and Tango's score above, which may err in 6.8 % of some smaller samples.
 
     Attributes:
         counts: of the pairs, where 1 is good.
         better: which value the score itself calls better.
         deff: design effect of the clusters.
         degrees_of_freedom: of the t that replaces the normal distribution; None without clusters.
+        method: ``exact`` or ``score`` asks for one of the two in every case.
     """
 
     counts: PairedCounts
     better: Better
     deff: float
     degrees_of_freedom: float | None
+    method: Method = "auto"
 
     @classmethod
-    def of(
-        cls,
-        baseline: ArrayLike,
-        candidate: ArrayLike,
-        clusters: Sequence[Hashable] | None,
-        better: Better,
-    ) -> PairedProportions:
+    def of(cls, pairs: PairedValues, better: Better, method: Method) -> PairedProportions:
         """The tests of two arrays.
 
         Raises:
-            StatisticsError: arrays that cannot be paired, or values other than 0 and 1.
+            StatisticsError: values other than 0 and 1; or an exact test of clusters, or of so many
+                pairs that it would take minutes.
         """
-        counts = count_pairs(baseline, candidate, clusters)
+        counts = PairedCounts.of(pairs)
         if better == "lower":
             counts = counts.mirrored()
+        if method == "exact" and (counts.clustered or counts.n > LARGEST_EXACT):
+            why = "clusters" if counts.clustered else f"more than {LARGEST_EXACT} pairs"
+            raise StatisticsError(f'no exact test takes {why}; leave method="auto"')
         if not counts.clustered:
-            return cls(counts, better, 1.0, None)
+            return cls(counts, better, 1.0, None, method)
         design = cluster_design(counts)
-        return cls(counts, better, design.deff, design.degrees_of_freedom)
+        return cls(counts, better, design.deff, design.degrees_of_freedom, method)
+
+    @property
+    def clusters(self) -> ClusterSums:
+        """Wins less losses."""
+        sums, sizes = self.counts.cluster_sums, self.counts.cluster_sizes
+        return ClusterSums(sums=sums, sizes=sizes, reach=1.0)
 
     @property
     def n(self) -> int:
@@ -88,9 +103,16 @@ class PairedProportions:
         return self.counts.estimate
 
     @property
-    def standardized(self) -> float | None:
-        """The odds ratio says more of proportions."""
-        return None
+    def spread(self) -> float:
+        """Standard deviation of wins less losses."""
+        n, difference = self.counts.n, self.counts.estimate
+        squares = self.counts.b + self.counts.c - n * difference**2
+        return math.sqrt(max(squares, 0.0) / max(n - 1, 1))
+
+    @property
+    def dominance(self) -> float:
+        """Cliff's delta; of proportions the same as their difference."""
+        return self.difference
 
     def bound(self, margin: float) -> float:
         """As a difference of shares."""
@@ -105,6 +127,10 @@ class PairedProportions:
         if null == 0:
             return self._no_difference()
         z = tango_z(*self._scaled, null)
+        if self._exact:
+            b, c, n = self.counts.b, self.counts.c, self.counts.n
+            below, above = unconditional_p(c, b, n, -null), unconditional_p(b, c, n, null)
+            return Tested(z, below, above, UNCONDITIONAL)
         clustered = self.degrees_of_freedom is not None
         method = f"Tango score, design effect {self.deff:.2f}" if clustered else "Tango score"
         return Tested(z, self._tail(-z), self._tail(z), method)
@@ -137,7 +163,7 @@ class PairedProportions:
         return math.ceil(self.deff * pairs)
 
     def unshowable(self, margin: float, alpha: float) -> str:
-        """Tango's score knows."""
+        """The tests themselves know."""
         return ""
 
     def too_few(self) -> str:
@@ -185,10 +211,20 @@ class PairedProportions:
         b, c, n = self.counts.b, self.counts.c, self.counts.n
         return b / self.deff, c / self.deff, n / self.deff
 
+    @property
+    def _exact(self) -> bool:
+        if self.degrees_of_freedom is not None or self.method == "score":
+            return False
+        return self.method == "exact" or self.counts.n <= EXACT_UP_TO
+
     def _no_difference(self) -> Tested:
         b, c = self.counts.b, self.counts.c
         if self.degrees_of_freedom is None:
             z = tango_z(*self._scaled, 0.0)
+            if self.method == "score":
+                return Tested(z, normal_tail(-z), normal_tail(z), "McNemar score")
+            if self.method == "exact":
+                return Tested(z, mcnemar_exact(b, c), mcnemar_exact(c, b), "McNemar exact")
             return Tested(z, mcnemar_midp(b, c), mcnemar_midp(c, b), "McNemar mid-p")
         statistic, below = cluster_t(self.counts, cluster_design(self.counts))
         other = self.counts.mirrored()

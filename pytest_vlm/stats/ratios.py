@@ -7,16 +7,17 @@ better, that the baseline has at most 1.05 times as much.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from pytest_vlm.errors import StatisticsError
 from pytest_vlm.kinds import Better
+from pytest_vlm.stats.cluster_sums import ClusterSums
+from pytest_vlm.stats.effects import cliffs_delta
 from pytest_vlm.stats.means import PairedMeans
-from pytest_vlm.stats.pairs import cluster_index, paired_arrays
+from pytest_vlm.stats.pairs import PairedValues
+
+LARGEST_LOG = 700.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,35 +28,23 @@ class PairedRatios(PairedMeans):
 
     @classmethod
     def of(
-        cls,
-        baseline: ArrayLike,
-        candidate: ArrayLike,
-        clusters: Sequence[Hashable] | None,
-        better: Better,
-        bounds: tuple[float, float] = (0.0, math.inf),
+        cls, pairs: PairedValues, better: Better, bounds: tuple[float, float] = (0.0, math.inf)
     ) -> PairedRatios:
         """The test of two arrays.
 
         Raises:
-            StatisticsError: arrays that cannot be paired, or values that are not positive.
+            StatisticsError: values that are not positive.
         """
-        a, b = paired_arrays(baseline, candidate)
-        for side, values in (("baseline", a), ("candidate", b)):
-            wrong = np.flatnonzero(values <= 0)
-            if wrong.size:
-                where = int(wrong[0])
-                raise StatisticsError(
-                    f"{side}[{where}] is {values[where]:g}; a ratio needs values above 0"
-                )
-        before, after = np.log(a), np.log(b)
-        differences = after - before if better == "higher" else before - after
-        sums, sizes = cluster_index(differences, clusters)
+        pairs.refuse(lambda values: values <= 0, "; a ratio needs values above 0")
+        before, after = np.log(pairs.baseline), np.log(pairs.candidate)
+        sign = 1.0 if better == "higher" else -1.0
+        differences = sign * (after - before)
+        sums, sizes = pairs.cluster_index(differences)
         return cls(
             differences=differences,
             means=(math.exp(before.mean()), math.exp(after.mean())),
-            cluster_sums=sums,
-            cluster_sizes=sizes,
-            reach=0.0,
+            dominance=cliffs_delta(sign * before, sign * after),
+            clusters=ClusterSums(sums=sums, sizes=sizes, reach=0.0),
             goodness=0.5,
             better=better,
         )
@@ -71,12 +60,8 @@ class PairedRatios(PairedMeans):
 
     def shown(self, difference: float) -> float:
         """The ratio candidate / baseline."""
-        return math.exp(difference if self.better == "higher" else -difference)
-
-    def interval(self, level: float) -> tuple[float, float]:
-        """Of the ratio."""
-        low, high = sorted(map(self.shown, super().interval(level)))
-        return low, high
+        log = difference if self.better == "higher" else -difference
+        return math.exp(min(max(log, -LARGEST_LOG), LARGEST_LOG))
 
     def unshowable(self, margin: float, alpha: float) -> str:
         """So few pairs that all would often lie on one side by chance: 2^-G above alpha."""
@@ -87,4 +72,4 @@ class PairedRatios(PairedMeans):
 
     def detectable(self, alpha: float) -> float:
         """As a margin of the ratio."""
-        return math.expm1(super().detectable(alpha))
+        return math.expm1(min(super().detectable(alpha), LARGEST_LOG))

@@ -10,6 +10,7 @@ from pytest_vlm.kinds import Better, Kind
 
 Claim = Literal["not_worse", "better", "equivalent", "no_regression"]
 Verdict = Literal["pass", "fail", "inconclusive"]
+Target = Literal["population", "dataset"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class ComparisonResult:
         statistic: of the test against `null_value`.
         p_value: of the claim's null hypothesis; small means the claim is shown. For
             ``no_regression`` that of "not worse"; small means a regression is shown.
+        p_adjusted: for the family of claims, by Bonferroni; only ``no_regression`` needs it.
         alternative: what a small p value speaks for.
         method: the test, by name, with the design effect of clusters.
         baseline_mean: of the baseline's values, for a binary score the share of ones; the
@@ -39,13 +41,22 @@ class ComparisonResult:
         deff: design effect of the clusters, 1 for independent pairs.
         b: pairs that got worse; of a binary score those that only the baseline gets right.
         c: pairs that got better.
-        odds_ratio: c / b of a binary score; None where b is 0.
-        cohens_dz: mean difference over its standard deviation; None without any, and for binary.
+        sd: standard deviation of the differences (of logarithms, for a positive score).
+        reach: the largest difference that is possible; 0 where there is none.
+        cohens_dz: mean difference over its standard deviation; None without any.
+        cliffs_delta: P(candidate better) - P(candidate worse) over all n² pairings.
         mde: the smallest loss that this data would have shown with power 0.8.
         n_required: pairs that would show the claim with power 0.8 if both sides truly are equal;
             for ``no_regression`` those that would reveal its `mde`; None for ``better``.
         identical: not one pair differs.
         warnings: what a reader must know beside the numbers.
+        e_value: evidence of a claim that was followed; it errs with chance alpha where it is
+            believed from 1 / alpha on. None without early stopping.
+        n_used: pairs that were looked at.
+        n_planned: pairs that would have been, without a verdict before.
+        stopped_at: pairs when the claim was decided; None where it was not, or not followed.
+        path: (pairs, log E of the claim, log E of its opposite), each the largest so far.
+        target: whether the claim is about all that could be asked, or this dataset only.
     """
 
     claim: Claim
@@ -58,9 +69,10 @@ class ComparisonResult:
     confidence_level: float
     statistic: float
     p_value: float
+    p_adjusted: float
     alternative: str
     null_value: float
-    margin: float | None
+    margin: float
     alpha: float
     method: str
     baseline_mean: float
@@ -71,12 +83,20 @@ class ComparisonResult:
     deff: float
     b: int
     c: int
-    odds_ratio: float | None
+    sd: float
+    reach: float
     cohens_dz: float | None
+    cliffs_delta: float
     mde: float
     n_required: int | None
     identical: bool
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
+    e_value: float | None
+    n_used: int
+    n_planned: int
+    stopped_at: int | None
+    path: tuple[tuple[int, float, float], ...]
+    target: Target
 
     @property
     def n_discordant(self) -> int:
@@ -88,17 +108,43 @@ class ComparisonResult:
         """The estimate under its epidemiological name."""
         return self.estimate
 
+    @property
+    def odds_ratio(self) -> float | None:
+        """C / b of a binary score; None where b is 0."""
+        return self.c / self.b if self.b and self.kind == "binary" else None
+
+    @property
+    def odds_ratio_ci(self) -> tuple[float, float | None] | None:
+        """Its exact interval; a high of None has no limit."""
+        from pytest_vlm.stats.effects import odds_ratio_interval
+
+        if self.kind != "binary":
+            return None
+        return odds_ratio_interval(self.b, self.c, self.confidence_level)
+
+    @property
+    def power(self) -> float | None:
+        """The chance that an equally good candidate would pass, if as many pairs change.
+
+        None for a claim about a bounded score that stops early.
+        """
+        from pytest_vlm.stats.power import power_of
+
+        return power_of(self)
+
     def to_json(self) -> dict[str, Any]:
-        """Every field by name, JSON types only; an infinite statistic becomes None."""
-        statistic = self.statistic if math.isfinite(self.statistic) else None
-        return {
-            **asdict(self),
-            "statistic": statistic,
-            "ci": list(self.ci),
-            "warnings": list(self.warnings),
-        }
+        """Every field and every derived number by name, JSON types only; infinite is None."""
+        derived = ("n_discordant", "risk_difference", "odds_ratio", "odds_ratio_ci", "power")
+        found = {**asdict(self), **{name: getattr(self, name) for name in derived}}
+        return {name: _plain(value) for name, value in found.items()}
 
     def __str__(self) -> str:
         from pytest_vlm.stats.sentence import sentence
 
         return sentence(self)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -12,7 +12,7 @@ def percent(share: float) -> str:
 
 def sentence(result: ComparisonResult) -> str:
     """One or two sentences: the verdict, the numbers behind it, and what to do next."""
-    return f"{_verdict(result)} {numbers(result)}{_next_step(result)}"
+    return f"{_verdict(result)} {numbers(result)}{_looks(result)}{_next_step(result)}"
 
 
 def numbers(result: ComparisonResult) -> str:
@@ -105,6 +105,22 @@ def _gains(result: ComparisonResult) -> tuple[float, float]:
     if result.kind != "positive":
         return low, high
     return (low - 1, high - 1) if result.better == "higher" else (1 - high, 1 - low)
+
+
+def _looks(result: ComparisonResult) -> str:
+    if result.e_value is None:
+        return ""
+    where = " It holds for this dataset only." if result.target == "dataset" else ""
+    if result.stopped_at is None and result.verdict == "pass":
+        return f" All {result.n_planned} pairs were needed.{where}"
+    if result.stopped_at is None:
+        seen = (
+            f"all {result.n_planned}" if result.n_used == result.n_planned else f"{result.n_used}"
+        )
+        return f" Undecided after {seen} pairs.{where}"
+    left = result.n_planned - result.n_used
+    saved = f"; {left} were not needed" if left else ""
+    return f" Decided after {result.stopped_at} of {result.n_planned} pairs{saved}.{where}"
 
 
 def _next_step(result: ComparisonResult) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 # pytester forgets modules that an inner run imported; compiled ones must not be imported twice.
+import scipy.special  # noqa: F401
+from PIL import Image
+
 import pytest_vlm.report.html
 import pytest_vlm.session  # noqa: F401
 

@@ -39,7 +39,7 @@ def test_stats_prune_and_verify(used, capsys):
 
 
 def test_verify_ends_with_1_where_something_was_damaged(used, capsys):
-    [database] = used.glob("*.sqlite")
+    [database] = used.glob("cache-*.sqlite")
     content = bytearray(database.read_bytes())
     content[content.index(b"a cat") + 1] ^= 1
     database.write_bytes(bytes(content))
@@ -49,7 +49,7 @@ def test_verify_ends_with_1_where_something_was_damaged(used, capsys):
 
 
 def test_verify_ends_with_1_where_the_whole_file_was_damaged(used, capsys):
-    [database] = used.glob("*.sqlite")
+    [database] = used.glob("cache-*.sqlite")
     database.write_bytes(b"garbage" * 1000)
     assert main(["cache", "verify"]) == 1
     said = capsys.readouterr()
@@ -78,6 +78,15 @@ def test_nothing_kept_is_no_error(capsys, tmp_path):
     assert not (tmp_path / "none").exists()
     assert main(["cache", "stats", "--cache-dir", str(tmp_path)]) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(used):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "pytest_vlm", "cache", "stats"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_its_help_teaches_and_imports_no_torch():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import logged
 import pytest
@@ -37,6 +39,29 @@ def test_a_worse_log_is_held_and_the_flips_are_shown(tmp_path, compare, write):
     assert "What is" in page
     report = json.loads((tmp_path / "vlm-compare/run.json").read_text())
     assert report["verdicts"][0]["verdict"] == "HOLD"
+
+
+@pytest.mark.parametrize("score", ["exact_match", "anls"])
+def test_the_report_names_what_judged_and_no_library_that_did_not_run(tmp_path, compare, score):
+    for name in "ab":
+        logged.lm_eval(tmp_path / f"{name}.jsonl", GOOD)
+    compare("a.jsonl", "b.jsonl", "--score", score)
+    report = json.loads((tmp_path / "vlm-compare/run.json").read_text())
+    judged = {"pytest-vlm", "rapidfuzz"} if score == "anls" else {"pytest-vlm"}
+    assert report["versions"] == {name: version(name) for name in judged}
+
+
+def test_a_reader_that_goes_away_ends_it_quietly_and_is_no_verdict(tmp_path):
+    for name in "ab":
+        logged.lm_eval(tmp_path / f"{name}.jsonl", GOOD)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "pytest_vlm", "compare", "a.jsonl", "b.jsonl"]
+    done = subprocess.run(
+        command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_an_equal_log_ships(tmp_path, compare):

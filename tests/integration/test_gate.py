@@ -72,7 +72,20 @@ def test_an_inconclusive_claim_is_red_unless_told_to_warn(project, suite):
     result = project.gate(*sides, options=("--vlm-inconclusive=warn",))
     assert result.ret == 0
     assert project.verdicts() == {"B": "INCONCLUSIVE"}
-    result.assert_outcomes(passed=1, skipped=1, warnings=1)
+    result.assert_outcomes(passed=1, skipped=1, warnings=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_suite.py:*exact match: if one answer in ten changes, 60 samples let an equally*",
+            "*test_suite.py:*inconclusive: exact match, B against A: Not shown: *",
+        ]
+    )
+
+
+def test_enough_samples_are_not_warned_of(project, suite):
+    suite()
+    project.samples(300)
+    sides = (project.checkpoint("A", accuracy=0.9), project.checkpoint("B", accuracy=0.9))
+    project.gate(*sides).assert_outcomes(passed=2, warnings=0)
 
 
 def test_too_few_samples_are_refused_before_a_model_is_loaded(project, suite):
@@ -451,7 +464,7 @@ def test_a_report_folder_that_cannot_be_written_stops_the_run_at_once(project, s
     ("margin", "message"),
     [
         ("None", "*not_worse needs a margin*"),
-        ("'0.05'", "*margin must lie between 0 and 1, found '0.05'*"),
+        ("'0.05'", "*margin must be a number, found '0.05'*"),
         ("5", "*margin must lie between 0 and 1, found 5*"),
         ("float('nan')", "*margin must lie between 0 and 1, found nan*"),
         ("-0.1", "*margin must lie between 0 and 1, found -0.1*"),

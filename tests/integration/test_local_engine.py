@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 from safetensors.torch import load_file, save_file
-from tiny_llava import save_tiny_llava
+from tiny_llava import TEMPLATE, save_tiny_llava
 
 from pytest_vlm.engine.decoding import decode_ahead
 from pytest_vlm.errors import CheckpointError, RelevanceUnavailable, SamplesError
@@ -219,6 +219,35 @@ def test_a_text_that_spells_a_picture_is_an_error_of_that_sample_alone(request, 
     assert f"its text contains {token}" in answers[1].events[0]
     with pytest.raises(SamplesError, match="1: its text contains"):
         engine.relevance(asked, answers, settings)
+
+
+def test_a_prompt_beyond_the_context_is_an_error_of_that_sample_alone(digits):
+    engine, settings = digits.engine(digits.checkpoints[1]), digits.settings.generation
+    queries = [QUERIES[0], f"{'what ' * 2000}{QUERIES[0]}", QUERIES[1]]
+    asked = [Sample.ask(id=str(n), image=picture(64, 64), query=q) for n, q in enumerate(queries)]
+    answers = next(engine.predict([asked], settings))
+    assert [p.completions[0].finish_reason == "error" for p in answers] == [False, True, False]
+    assert "its prompt has 2," in answers[1].events[0]
+    assert "reads at most 1,024" in answers[1].events[0]
+    with pytest.raises(SamplesError, match="1: its prompt has"):
+        engine.relevance(asked, answers, settings)
+
+
+def test_reasoning_that_the_template_opens_and_the_length_cuts_is_no_answer(tmp_path):
+    folder = save_tiny_llava(tmp_path / "thinking", seed=1, template=TEMPLATE + "<think>\n")
+    settings = Settings(
+        checkpoints=(f"thinking={folder}",), generation=GenerationSettings(max_new_tokens=3)
+    )
+    with Session(settings, folder=tmp_path) as session:
+        sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
+        (prediction,) = session.predict(session.baseline, [sample])
+        (completion,) = prediction.completions
+        assert prediction.unusable == "truncated"
+        assert completion.answer == ""
+        assert completion.raw == f"<think>{completion.reasoning}"
+        assert completion.reasoning
+        (heatmap,) = session.relevance(session.baseline, [sample])
+        assert heatmap.values.size == 16
 
 
 def test_a_gap_is_named_by_every_score(digits):

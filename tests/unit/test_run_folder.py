@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_vlm.gate import PlannedTest
+from pytest_vlm.gate.plan import PlannedTest
 from pytest_vlm.run_folder import RunFolder
 
 

@@ -13,6 +13,8 @@ import pytest
 from cached_answers import answer, key
 
 from pytest_vlm.cache import Cache, default_folder
+from pytest_vlm.cache.maintenance import prune, statistics, verify
+from pytest_vlm.cache.payload import checksum
 from pytest_vlm.evaluation.predictions import Measurement, Prediction
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.scores import ScoreValue
@@ -51,6 +53,21 @@ def test_an_answer_comes_back_as_it_was_under_the_id_it_is_asked_for(cache, told
     found = again(cache, told).predictions([(key(1), "other"), (key(2), "s")])
     assert found == [answer("other", text, completions=3), None]
     assert told == []
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"[]", b"7", b"\xff", b"[[[1]],1,2,3,4]"])
+def test_what_another_version_wrote_is_dropped_and_said(cache, told, content):
+    for table, read in (
+        ("answers", lambda: cache.predictions([(key(1), "s")])),
+        ("scores", lambda: cache.scores([key(1)])),
+    ):
+        row = bytes.fromhex(key(1))
+        statement = f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)"
+        cache.database.write(statement, [(row, content, checksum(row, content), "f", 1)])
+        assert read() == [None]
+        assert read() == [None]
+        assert told.pop() == f"1 damaged {table} were dropped from the cache, and asked again"
+        assert told == []
 
 
 def test_a_measurement_is_of_one_run_and_not_kept(cache, told):
@@ -169,6 +186,39 @@ def test_a_file_that_is_no_database_is_put_aside(cache, told, content):
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("running", [True, False], ids=["during a run", "between runs"])
+def test_the_damaged_file_may_be_removed(cache, told, running):
+    cache.database.path.parent.mkdir()
+    cache.database.path.write_bytes(b"garbage" * 1000)
+    cache.store_predictions([(key(1), answer("1"))], checkpoint="f")
+    if not running:
+        cache.close()
+    for path in cache.database.damaged_paths:
+        path.unlink()
+    cache.store_predictions([(key(2), answer("2"))], checkpoint="f")
+    reopened = again(cache, told)
+    wanted = [(key(1), "1"), (key(2), "2")]
+    assert reopened.predictions(wanted) == [answer("1"), answer("2")]
+    assert reopened.database.damaged_paths == []
+    assert statistics(reopened).rows["answers"] == 2
+    prune(reopened, days=30)
+    assert verify(reopened, lambda done, total: None) == {"answers": 0, "scores": 0, "maps": 0}
+    assert again(reopened, told).predictions(wanted) == [answer("1"), answer("2")]
+    assert len(told) == 1
+
+
+def test_the_file_in_use_may_be_removed_and_the_damaged_one_stay(cache, told):
+    first = cache.database.path
+    first.parent.mkdir()
+    first.write_bytes(b"garbage" * 1000)
+    cache.store_predictions([(key(1), answer("1"))], checkpoint="f")
+    cache.close()
+    cache.database.path.unlink()
+    assert cache.predictions([(key(1), "1")]) == [None]
+    cache.store_predictions([(key(1), answer("1"))], checkpoint="f")
+    assert again(cache, told).predictions([(key(1), "1")]) == [answer("1")]
+
+
 def test_a_truncated_database_loses_answers_but_never_gives_wrong_ones(cache, told):
     items = [(key(n), answer(str(n), f"text {n} " * 20)) for n in range(2000)]
     cache.store_predictions(items, checkpoint="f")
@@ -275,7 +325,7 @@ def test_a_lock_is_waited_for_and_let_go_when_its_holder_is_killed(cache, told, 
     threading.Timer(0.5, holder.kill).start()
     with cache.lock("plan"):
         assert holder.wait(timeout=10) != 0
-    assert told == ["waited for another process that computed the same answers"]
+    assert told == ["waited for another process that asked the same checkpoint"]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,24 @@ def test_reasoning_is_split_from_the_answer(raw, reasoning, answer):
 
 
 @pytest.mark.parametrize(
+    ("raw", "reasoning", "answer"),
+    [
+        ("It bends, so it is", "It bends, so it is", ""),
+        ("It bends.</think>seven", "It bends.", "seven"),
+        ("<think>It bends.</think>seven", "It bends.", "seven"),
+        ("", "", ""),
+    ],
+    ids=["unclosed", "closed", "opened again", "nothing"],
+)
+def test_reasoning_that_the_prompt_opened_is_none_of_the_answer(raw, reasoning, answer):
+    completion = Completion.parse(raw, finish_reason="length", tokens=3, thinking=True)
+    assert (completion.reasoning, completion.answer) == (reasoning, answer)
+    assert completion.unusable == "truncated"
+    again = Completion.parse(completion.raw, finish_reason="length", tokens=3)
+    assert again == completion
+
+
+@pytest.mark.parametrize(
     ("raw", "finish", "unusable"),
     [
         ("seven", "stop", None),

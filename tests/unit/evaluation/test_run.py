@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -17,6 +17,7 @@ from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.run import EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity, MemoryStore
+from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.scores import exact_match, pointing_game
 from pytest_vlm.settings import GenerationSettings
 
@@ -140,6 +141,34 @@ def test_maps_and_scores_are_made_once(bench):
     assert len(bench.engine.mapped) == 20
     assert bench.run().evaluate(A, bench.samples, pointing_game) == first
     assert len(bench.engine.mapped) == 20
+
+
+class Elsewhere(MemoryStore):
+    """Another process makes the same maps while this one waits for the lock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_the_lock = dict[str, Heatmap]()
+        self.locked: list[str] = []
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        self.locked.append(name)
+        self.store_heatmaps(list(self.before_the_lock.items()), checkpoint="f")
+        yield
+
+
+def test_maps_that_another_process_made_meanwhile_are_taken(bench):
+    bench.run().relevance(A, bench.samples)
+    made = bench.store._heatmaps
+    bench.store, bench.engine = Elsewhere(), Watched()
+    bench.store.before_the_lock = dict(list(made.items())[:8])
+    maps = bench.run().relevance(A, bench.samples)
+    assert len(maps) == 20
+    assert len(bench.engine.mapped) == 12
+    assert bench.store.locked == ["k", "k"]
+    bench.run().relevance(A, bench.samples)
+    assert bench.store.locked == ["k", "k"]
 
 
 def test_another_target_is_judged_anew(bench):

@@ -85,11 +85,32 @@ def test_result_carries_the_numbers_behind_the_verdict(paired):
 
 @pytest.mark.parametrize(
     ("counts", "p"),
-    [({"both": 45, "neither": 5}, 0.052379), ({"b": 10, "c": 10, "both": 180}, 0.019115)],
+    [
+        ({"both": 45, "neither": 5}, {"auto": 0.076945, "exact": 0.076945, "score": 0.052379}),
+        (
+            {"b": 10, "c": 10, "both": 180},
+            {"auto": 0.020078, "exact": 0.020078, "score": 0.019115},
+        ),
+    ],
 )
 def test_p_of_not_worse(paired, counts, p):
-    result = compare(**paired(**counts), claim="not_worse", margin=0.05)
-    assert result.p_value == pytest.approx(p, rel=5e-5)
+    for method, expected in p.items():
+        result = compare(**paired(**counts), claim="not_worse", margin=0.05, method=method)
+        assert result.p_value == pytest.approx(expected, rel=5e-5)
+
+
+def test_the_method_depends_on_the_number_of_pairs_and_not_on_their_values(paired):
+    few, many = paired(b=5, c=5, both=290), paired(b=5, c=5, both=291)
+    claim = {"claim": "not_worse", "margin": 0.05}
+    assert compare(**few, **claim).method == "exact unconditional, ordered by Tango's score"
+    assert compare(**many, **claim).method == "Tango score"
+
+
+def test_says_that_the_exact_test_does_not_follow_the_approximate_interval(paired):
+    result = compare(**paired(both=52, neither=5), claim="not_worse", margin=0.05)
+    assert result.verdict == "inconclusive"
+    assert result.ci[0] > -0.05
+    assert "the exact test decides; the interval is approximate" in result.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +126,7 @@ def test_p_of_a_regression_is_the_mid_p(paired, losses, wins, p):
 def test_not_worse_is_decided_as_the_interval_shows(paired, b, c, alpha):
     data = paired(b=b, c=c, both=120 - b - c, neither=30)
     for margin in np.arange(0.005, 0.3, 0.01):
-        result = compare(**data, claim="not_worse", margin=margin, alpha=alpha)
+        result = compare(**data, claim="not_worse", margin=margin, alpha=alpha, method="score")
         low, high = result.ci
         shown = "pass" if low > -margin else "fail" if high < -margin else "inconclusive"
         assert result.verdict == shown

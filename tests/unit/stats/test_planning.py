@@ -9,7 +9,13 @@ from scipy.stats import binom
 
 from pytest_vlm.errors import StatisticsError
 from pytest_vlm.stats.mcnemar import mcnemar_midp
-from pytest_vlm.stats.planning import detectable_effect, n_least, n_required
+from pytest_vlm.stats.planning import (
+    bets,
+    detectable_effect,
+    n_least,
+    n_least_anytime,
+    n_required,
+)
 
 TABLE = {0.05: (167, 222, 383), 0.10: (274, 374, 673), 0.15: (389, 534, 974)}
 
@@ -75,3 +81,18 @@ def test_detectable_effect_shrinks_with_n_and_is_at_most_everything():
     effects = [detectable_effect(n=n, discordant=0.1) for n in (1, 3, 10, 100, 1000)]
     assert effects == sorted(effects, reverse=True)
     assert effects[0] == 1.0
+
+
+@pytest.mark.parametrize(("margin", "n"), [(0.05, 90), (0.02, 228), (0.10, 44)])
+def test_published_first_looks_that_could_show_the_margin(margin, n):
+    assert n_least_anytime(margin=margin) == n
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1])
+def test_an_e_process_without_discordance_is_worth_one_over_alpha_first_there(alpha):
+    n, margin = n_least_anytime(margin=0.03, alpha=alpha), 0.03
+    before, there = (
+        math.log(math.fsum((1 + bet * margin) ** pairs for bet in bets(-margin)) / 32)
+        for pairs in (n - 1, n)
+    )
+    assert before < -math.log(alpha) <= there

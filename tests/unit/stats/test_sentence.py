@@ -15,7 +15,7 @@ NOT_WORSE = {"claim": "not_worse", "margin": 0.05}
         pytest.param(
             {"b": 10, "c": 10, "both": 150, "neither": 30},
             "Not worse: a loss of 5 points or more is ruled out. From 80.0 % to 80.0 %, that is "
-            "+0.0 points (90 % interval -3.9 to +3.9; 10 lost, 10 won of 200 pairs; p = 0.0191).",
+            "+0.0 points (90 % interval -3.9 to +3.9; 10 lost, 10 won of 200 pairs; p = 0.0201).",
             id="pass",
         ),
         pytest.param(

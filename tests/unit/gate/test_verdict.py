@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_vlm.gate import PlannedTest, TestOutcome, decide
+from pytest_vlm.gate.plan import PlannedTest, TestOutcome
+from pytest_vlm.gate.verdict import decide
 from pytest_vlm.report.model import AbsenceRecord, ClaimRecord, GoldenRecord, MemoryRecord
 
 ANSWERS, POINTING, PLAIN, BASE = (

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_vlm.comparison.pairs import Pairs
 from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.predictions import Completion, Prediction
 from pytest_vlm.evaluation.samples import Message, Sample, Text
-from pytest_vlm.pairing import Pairs
 from pytest_vlm.scores import ScoreValue, cer, exact_match
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_vlm.evaluation.evaluation import Evaluation
@@ -13,6 +13,7 @@ from pytest_vlm.logs.own import write_log
 from pytest_vlm.report.evidence import Flip
 from pytest_vlm.scores.score import Score
 from pytest_vlm.stats.mcnemar import mcnemar_midp
+from pytest_vlm.stats.slices import Slice, find_slices
 
 UNUSABLE_LIMIT = 0.05
 
@@ -101,6 +102,36 @@ class Pairs:
             return []
         a, b = self.names
         return [f"unusable answers differ: {sum(before)} for {a}, {sum(after)} for {b}"]
+
+    def followed_by(self, others: Pairs) -> Pairs:
+        """These samples and some more."""
+        return replace(
+            self,
+            samples=(*self.samples, *others.samples),
+            baseline=self.baseline.followed_by(others.baseline),
+            candidate=self.candidate.followed_by(others.candidate),
+        )
+
+    def first(self, count: int) -> Pairs:
+        """The first so many samples."""
+        return replace(
+            self,
+            samples=self.samples[:count],
+            baseline=self.baseline.first(count),
+            candidate=self.candidate.first(count),
+        )
+
+    def slices(self) -> tuple[Slice, ...]:
+        """Tags and clusters of samples, those that carry the losses first."""
+        before, after = self.numbers()
+        sign = 1 if self.score.better == "higher" else -1
+        gains = [sign * (b - a) for a, b in zip(before, after, strict=True)]
+        return find_slices(
+            worse=[gain < 0 for gain in gains],
+            improved=[gain > 0 for gain in gains],
+            tags=[sample.tags for sample in self.samples],
+            clusters=[sample.cluster for sample in self.samples],
+        )
 
     def write_logs(self, folder: Path) -> None:
         """Each side's answers and values, as a log that can be compared again."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
-from typing import Literal
 
+from pytest_vlm.gate.family import family_of, found_together
+from pytest_vlm.gate.plan import PlannedTest, TestOutcome
 from pytest_vlm.report.model import (
     AbsenceRecord,
     CandidateVerdict,
@@ -20,34 +21,6 @@ BROKEN = ("fail", "inconclusive", "missing")
 LONGEST = 500
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedTest:
-    """A collected test about one checkpoint.
-
-    Attributes:
-        test: its node id.
-        checkpoint: whom it is about.
-        claims: how many claims it is to make; 0 for a plain test.
-        golden: whether it is to check a golden.
-    """
-
-    test: str
-    checkpoint: str
-    claims: int
-    golden: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class TestOutcome:
-    """How a test ended."""
-
-    __test__ = False  # not a test class, whatever its name says to pytest
-
-    test: str
-    outcome: Literal["passed", "failed", "skipped"]
-    message: str = ""
-
-
 def decide(
     *,
     candidate: str,
@@ -56,6 +29,8 @@ def decide(
     outcomes: Sequence[TestOutcome],
     records: Sequence[Record],
     selection: Sequence[str] = (),
+    alpha: float = 0.05,
+    anchor: str = "",
 ) -> CandidateVerdict:
     """The verdict on one candidate.
 
@@ -71,21 +46,22 @@ def decide(
         outcomes: one for each test that ended, and for each module that could not be collected.
         records: everything the tests recorded.
         selection: why this is not the whole suite; empty when it is.
+        alpha: of the whole family of "no regression" claims.
+        anchor: name of the checkpoint that every "not worse" is claimed against as well.
     """
     own = [test for test in planned if test.checkpoint in (candidate, baseline)]
     claims = [r for r in records if isinstance(r, ClaimRecord) and r.candidate == candidate]
     goldens = [r for r in records if isinstance(r, GoldenRecord) and r.candidate == candidate]
     others = {test.test for test in planned} - {test.test for test in own}
     weighty = [
-        ("HOLD", [f"{c.score}: {c.sentence}" for c in claims if c.verdict == "fail"]),
+        ("HOLD", [_told(c) for c in claims if c.verdict == "fail"]),
+        ("HOLD", list(found_together(records, candidate, alpha))),
         ("HOLD", [f"golden {g.golden}: {g.sentence}" for g in goldens if g.verdict in BROKEN]),
         ("HOLD", list(_failed(others, outcomes, [*claims, *goldens]))),
         ("HOLD", list(_over_the_limit(own, outcomes, records))),
         ("HOLD", list(_missing(own, outcomes, records, claims))),
-        (
-            "INCONCLUSIVE",
-            [f"{c.score}: {c.sentence}" for c in claims if c.verdict == "inconclusive"],
-        ),
+        ("HOLD", list(_without_anchor(claims, anchor))),
+        ("INCONCLUSIVE", [_told(c) for c in claims if c.verdict == "inconclusive"]),
         ("PARTIAL", [*selection, *_no_claim(claims), *_left_out(own, outcomes, records)]),
     ]
     verdict: GateVerdict = "SHIP"
@@ -100,7 +76,24 @@ def decide(
         reasons=tuple(reason for _, found in weighty for reason in found),
         shown=tuple(_shown(claims, goldens)),
         not_claimed=tuple(_not_claimed(own, records)),
+        family=family_of(planned, baseline, claims, alpha),
     )
+
+
+def _told(claim: ClaimRecord) -> str:
+    against = f" against the anchor {claim.baseline}" if claim.anchor else ""
+    return f"{claim.score}{against}: {claim.sentence}"
+
+
+def _without_anchor(claims: Sequence[ClaimRecord], anchor: str) -> Iterator[str]:
+    """Every "not worse" must have its counterpart."""
+    if not anchor:
+        return
+    own = Counter((c.test, c.score) for c in claims if c.claim == "not_worse" and not c.anchor)
+    own.subtract((c.test, c.score) for c in claims if c.claim == "not_worse" and c.anchor)
+    for (test, score), missing in own.items():
+        if missing > 0:
+            yield f"{_short(test)} was not compared with the anchor {anchor} ({score})"
 
 
 def _failed(
@@ -139,7 +132,7 @@ def _missing(
         if test.test not in ended:
             yield f"{_short(test.test)} never ended"
         elif test.claims and test.test not in absent and ended[test.test] != "failed":
-            made = len({claim.id for claim in claims if claim.test == test.test})
+            made = len({c.id for c in claims if c.test == test.test and not c.anchor})
             if made < test.claims:
                 yield f"{_short(test.test)} made {made} of {test.claims} claims"
         elif test.golden and test.test not in absent | checked and ended[test.test] == "passed":
@@ -168,7 +161,7 @@ def _no_claim(claims: Sequence[ClaimRecord]) -> Iterator[str]:
 def _shown(claims: Sequence[ClaimRecord], goldens: Sequence[GoldenRecord]) -> Iterator[str]:
     for claim in claims:
         if claim.verdict == "pass":
-            yield f"{claim.score}: {claim.sentence}"
+            yield _told(claim)
     matching = [record for record in goldens if record.verdict == "pass"]
     if matching:
         yield f"{len(matching)} of {len(goldens)} golden maps match"

@@ -1,0 +1,1 @@
+"""The cells of `calibration.py`: what is measured, and the limits it is held against."""

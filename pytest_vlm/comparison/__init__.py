@@ -1,0 +1,1 @@
+"""Two checkpoints on the same samples: asked, paired, judged and written down."""

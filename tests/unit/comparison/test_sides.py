@@ -1,0 +1,84 @@
+"""How much is asked before the next look at the evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_vlm.comparison.sides import Side, Sides
+from pytest_vlm.evaluation.evaluation import Evaluation
+from pytest_vlm.evaluation.predictions import Completion, Prediction
+from pytest_vlm.evaluation.samples import Message, Sample, Text
+from pytest_vlm.scores import exact_match
+from pytest_vlm.scores.score import ScoreValue
+
+SAMPLES = [
+    Sample(id=f"s{i}", messages=(Message(role="user", parts=(Text(text=str(i)),)),))
+    for i in range(20)
+]
+
+
+class Room:
+    """Two checkpoints in a memory that holds some of them."""
+
+    def __init__(self, fits: int, known: str = "") -> None:
+        self.fits, self.known = fits, known
+        self.loaded: list[str] = []
+        self.loads = 0
+        self.asked: list[tuple[str, int]] = []
+
+    def side(self, name: str) -> Side:
+        def evaluate(samples):
+            if name not in self.loaded and name != self.known:
+                self.loads += 1
+                self.loaded = [*self.loaded, name][-self.fits :]
+            self.asked.append((name, len(samples)))
+            return Evaluation(
+                predictions=tuple(
+                    Prediction(
+                        sample_id=s.id,
+                        completions=(Completion.parse("x", finish_reason="stop", tokens=1),),
+                    )
+                    for s in samples
+                ),
+                values=tuple(ScoreValue(value=1.0) for _ in samples),
+            )
+
+        return Side(name=name, evaluate=evaluate)
+
+    def sides(self) -> Sides:
+        return Sides(
+            baseline=self.side("A"),
+            candidate=self.side("B"),
+            maps=lambda chosen: ([], []),
+            looks=lambda samples: (samples[i : i + 2] for i in range(0, len(samples), 2)),
+            loads=lambda: self.loads,
+        )
+
+
+@pytest.mark.parametrize(
+    ("room", "asked", "loads"),
+    [
+        (Room(fits=1), [2, 2, 4, 8, 4], 6),
+        (Room(fits=2), [2, 2, *[2] * 8], 2),
+        (Room(fits=1, known="A"), [2, 2, *[2] * 8], 1),
+    ],
+)
+def test_asks_as_much_again_where_asking_costs_a_load(room, asked, loads):
+    followed = list(room.sides().follow(SAMPLES, exact_match))
+    assert [count for name, count in room.asked if name == "A"] == asked
+    assert room.loads == loads
+    assert [s.id for s in followed[-1].pairs.samples] == [s.id for s in SAMPLES]
+    assert followed[-1].ends == tuple(range(2, 21, 2))
+
+
+def test_begins_with_the_side_that_is_loaded():
+    room = Room(fits=1)
+    list(room.sides().follow(SAMPLES[:8], exact_match))
+    assert [name for name, _ in room.asked] == ["A", "B", "B", "A", "A", "B"]
+
+
+def test_shows_what_was_known_at_the_end_of_each_look():
+    *_, last = Room(fits=1).sides().follow(SAMPLES, exact_match)
+    assert [len(pairs.samples) for pairs in last.until(15)] == [16, 18, 20]
+    [whole] = last.until(20)
+    assert whole == last.pairs
