@@ -37,7 +37,7 @@ from pytest_vlm.evaluation.run import EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.speed import SpeedPass
 from pytest_vlm.golden.check import GoldenCheck
-from pytest_vlm.golden.store import GoldenStore, Provenance
+from pytest_vlm.golden.goldens import Goldens
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.identities import Identities
 from pytest_vlm.ledger import FILE, Ledger
@@ -131,8 +131,16 @@ class Session:
             pool=self._pool,
             dataset=self._dataset,
             evidence=EvidenceFolder(self.folder),
-            record=lambda record: self.record(record),
+            record=self.record,
             family=family,
+        )
+        self._goldens = Goldens(
+            settings=settings,
+            folder=self.folder,
+            run=self._run,
+            fingerprint=lambda spec: self.describe(spec).fingerprint,
+            device=self._devices.of,
+            record=self.record,
         )
         self._app: AppServer | None = None
 
@@ -264,18 +272,7 @@ class Session:
 
     def golden(self, candidate: CheckpointSpec, *, test: str, name: str, node: str) -> GoldenCheck:
         """The golden `name` of a test, to be checked against the candidate's map."""
-        return GoldenCheck(
-            id=f"{test}/{name}",
-            candidate=candidate.name,
-            accepted=GoldenStore(self.settings.goldens),
-            report=self.folder,
-            accept=self.settings.accept_goldens,
-            provenance=lambda heatmap: self._provenance(candidate, heatmap),
-            baseline_map=lambda sample: self._run.relevance_or_none(self.baseline, [sample])[0],
-            evidence=EvidenceFolder(self.folder),
-            record=self.record,
-            test=node,
-        )
+        return self._goldens.make(candidate, self.baseline, test=test, name=name, node=node)
 
     def lacks(self, requirement: str) -> str:
         """Why the run cannot meet a requirement of ``vlm_requires``; empty where it can.
@@ -349,18 +346,6 @@ class Session:
 
     def _dataset(self) -> Dataset | None:
         return None if self.settings.samples is None else self.samples
-
-    def _provenance(self, spec: CheckpointSpec, heatmap: Heatmap) -> Provenance:
-        assert heatmap.sample is not None
-        return Provenance(
-            sample_id=heatmap.sample.id,
-            sample_digest=heatmap.sample.digest,
-            method=heatmap.method,
-            checkpoint=spec.name,
-            fingerprint=self.describe(spec).fingerprint,
-            answer=self.predict(spec, [heatmap.sample])[0].answer,
-            device=self._devices.of(spec),
-        )
 
 
 def _parse(settings: Settings) -> tuple[tuple[CheckpointSpec, ...], CheckpointSpec | None]:

@@ -11,6 +11,7 @@ from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.kinds import Kind
 from pytest_vlm.logs.own import write_log
 from pytest_vlm.report.evidence import Flip
+from pytest_vlm.scores.pair_score import PairScore
 from pytest_vlm.scores.score import Score
 from pytest_vlm.stats.mcnemar import mcnemar_midp
 from pytest_vlm.stats.slices import Slice, find_slices
@@ -102,6 +103,16 @@ class Pairs:
             return []
         a, b = self.names
         return [f"unusable answers differ: {sum(before)} for {a}, {sum(after)} for {b}"]
+
+    def judged_by(self, score: PairScore) -> Pairs:
+        """With the values of a score that reads both answers at once."""
+        before, after = self.baseline, self.candidate
+        sides = score.together(self.samples, before.predictions, after.predictions)
+        return replace(
+            self,
+            baseline=replace(before, values=tuple(one for one, _ in sides)),
+            candidate=replace(after, values=tuple(other for _, other in sides)),
+        )
 
     def followed_by(self, others: Pairs) -> Pairs:
         """These samples and some more."""

@@ -12,6 +12,7 @@ from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.speed import MeasuredPairs
+from pytest_vlm.scores.pair_score import PairScore
 from pytest_vlm.scores.score import Case, Score
 
 if TYPE_CHECKING:
@@ -100,13 +101,14 @@ class Sides:
             (self.candidate, self.baseline) if candidate_first else (self.baseline, self.candidate)
         )
         found = {side.name: side.evaluate(samples) for side in sides}
-        return Pairs(
+        pairs = Pairs(
             score=score,
             names=self.names,
             samples=tuple(samples),
             baseline=found[self.baseline.name],
             candidate=found[self.candidate.name],
         )
+        return pairs.judged_by(score) if isinstance(score, PairScore) else pairs
 
     def follow(self, samples: Sequence[Sample], score: Score) -> Iterator[Followed]:
         """All that was answered so far, again and again, until it is all samples.

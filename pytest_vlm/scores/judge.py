@@ -22,9 +22,9 @@ from typing import Any
 from pytest_vlm.errors import EngineError, SettingsError
 from pytest_vlm.evaluation.predictions import Completion, Prediction
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.scores.pair_score import PairScore, Sides
 from pytest_vlm.scores.score import ScoreValue, average
 
-Sides = tuple[ScoreValue, ScoreValue]
 ATTEMPTS = 3
 LONGEST_PAUSE = 30.0
 LONGEST_REPLY = 1 << 20  # bytes
@@ -44,6 +44,44 @@ Answer 2: {second}
 
 Think briefly. Then end with one line: "Verdict: 1" where answer 1 is better by the rubric, \
 "Verdict: 2" where answer 2 is, "Verdict: tie" where neither is."""
+
+
+def rubric(
+    text: str,
+    *,
+    endpoint: str,
+    model: str,
+    name: str = "judge",
+    api_key: str | None = None,
+    pictures: bool = False,
+) -> PairScore:
+    """A score for ``compare(samples, score=rubric("...", ...))``; see `judge_pairs`.
+
+    A margin is a share of samples: with 0.05 the candidate may lose five of a hundred more than it
+    wins. Nothing of what the judge says is kept.
+
+    >>> helpful = rubric(
+    ...     "The better answer is right and short.", endpoint="http://localhost:8000/v1", model="m"
+    ... )
+    >>> helpful.name
+    'judge'
+    """
+
+    def together(
+        samples: Sequence[Sample], baseline: Sequence[Prediction], candidate: Sequence[Prediction]
+    ) -> list[Sides]:
+        return judge_pairs(
+            samples,
+            baseline,
+            candidate,
+            rubric=text,
+            endpoint=endpoint,
+            model=model,
+            api_key=api_key,
+            pictures=pictures,
+        )
+
+    return PairScore(name=name, needs=frozenset(), together=together)
 
 
 def judge_pairs(

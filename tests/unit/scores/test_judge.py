@@ -11,10 +11,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from PIL import Image
 
-from pytest_vlm.errors import EngineError, SettingsError
+from pytest_vlm.errors import ClaimNotShown, EngineError, SettingsError
+from pytest_vlm.report.model import ClaimRecord
 from pytest_vlm.scores import ScoreValue
-from pytest_vlm.scores.judge import judge_pairs
+from pytest_vlm.scores.judge import judge_pairs, rubric
+from pytest_vlm.session import Session
+from pytest_vlm.settings import Settings
 
 Reply = tuple[int, str]
 
@@ -264,3 +268,32 @@ def test_what_is_no_address_is_refused(compare):
     judge.endpoint = "file:///etc"
     with pytest.raises(SettingsError, match="not 'file:///etc'"):
         compare(judge, ("a", "b"))
+
+
+def test_a_rubric_is_a_score_for_compare(tmp_path):
+    """Through the session: the judge is asked where answers differ, in both orders."""
+    samples = tmp_path / "samples.jsonl"
+    lines = [{"id": f"s{i}", "query": "Describe it.", "target": "a cat"} for i in range(100)]
+    for line in lines:
+        Image.new("RGB", (8, 8), (int(line["id"][1:]), 0, 0)).save(tmp_path / f"{line['id']}.png")
+        line["image"] = f"{line['id']}.png"
+    samples.write_text("\n".join(map(json.dumps, lines)))
+    for name, said in (("a", {"s1": "a cat on a mat"}), ("b", {f"s{i}": "a" for i in range(20)})):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"answers": said}))
+    settings = Settings(
+        checkpoints=(f"A={tmp_path / 'a.json'}", f"B={tmp_path / 'b.json'}"),
+        samples=samples,
+        engine="fake",
+        no_cache=True,
+    )
+    with serving(longest) as judge, Session(settings, folder=tmp_path / "report") as session:
+        score = rubric("the longer the better", endpoint=judge.endpoint, model="judge")
+        with pytest.raises(ClaimNotShown, match="judge, B against A: Worse: the candidate loses"):
+            session.compare(session.candidates[0], session.samples, score=score).assert_not_worse(
+                margin=0.1
+            )
+    assert len(judge.requests) == 2 * 20
+    [record] = [r for r in session.records if isinstance(r, ClaimRecord)]
+    assert record.result["kind"] == "bounded"
+    assert (record.result["b"], record.result["c"]) == (20, 0)
+    assert record.result["estimate"] == pytest.approx(-0.2)
