@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class Pairs:
                 "by the two in different batches, which alone changes answers"
             )
         unusable = self.baseline.unusable()
+        unusable.pop("refused", None)
         answers = sum(len(p.completions) for p in self.baseline.predictions)
         if sum(unusable.values()) > UNUSABLE_LIMIT * answers:
             kind, count = max(unusable.items(), key=lambda item: item[1])
@@ -94,15 +96,17 @@ class Pairs:
         return {a: self.baseline.unusable(), b: self.candidate.unusable()}
 
     def marks(self, alpha: float) -> list[str]:
-        """What a reader must know beside the numbers: a difference in unusable answers."""
-        before, after = self.baseline.is_unusable(), self.candidate.is_unusable()
-        only_before = sum(a and not b for a, b in zip(before, after, strict=True))
-        only_after = sum(b and not a for a, b in zip(before, after, strict=True))
-        p = min(mcnemar_midp(only_before, only_after), mcnemar_midp(only_after, only_before))
-        if 2 * p > alpha:
-            return []
+        """What a reader must know beside the numbers: differences that the score may not show."""
+        kinds = {
+            "unusable answers": (self.baseline.is_unusable(), self.candidate.is_unusable()),
+            "refusals": (self.baseline.refused, self.candidate.refused),
+        }
         a, b = self.names
-        return [f"unusable answers differ: {sum(before)} for {a}, {sum(after)} for {b}"]
+        return [
+            f"{kind} differ: {sum(before)} for {a}, {sum(after)} for {b}"
+            for kind, (before, after) in kinds.items()
+            if _differ(before, after, alpha)
+        ]
 
     def judged_by(self, score: PairScore) -> Pairs:
         """With the values of a score that reads both answers at once."""
@@ -168,6 +172,14 @@ class Pairs:
             if before[i] != after[i]
         ]
         return sorted(flips, key=lambda flip: -abs(flip.candidate_value - flip.baseline_value))
+
+
+def _differ(before: Sequence[bool], after: Sequence[bool], alpha: float) -> bool:
+    """Whether one side has clearly more of something, by McNemar's test."""
+    only_before = sum(a and not b for a, b in zip(before, after, strict=True))
+    only_after = sum(b and not a for a, b in zip(before, after, strict=True))
+    p = min(mcnemar_midp(only_before, only_after), mcnemar_midp(only_after, only_before))
+    return 2 * p <= alpha
 
 
 def _answers(prediction: Prediction) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.scores.behaviour import refuses
 from pytest_vlm.scores.score import ScoreValue
 
 
@@ -28,11 +30,25 @@ class Evaluation:
         return Evaluation(predictions=self.predictions[:count], values=self.values[:count])
 
     def unusable(self) -> dict[str, int]:
-        """How many completions are truncated, empty, missing, or say nothing that can be judged."""
+        """How many completions are truncated, empty, missing, or say nothing that can be judged.
+
+        Beside them the samples whose answer is a refusal, which may be what was asked for.
+        """
         completions = (c for prediction in self.predictions for c in prediction.completions)
         counts = Counter[str](c.unusable for c in completions if c.unusable is not None)
         counts["unparsable"] = sum(value.unparsable for value in self.values)
+        counts["refused"] = sum(self.refused)
         return {kind: count for kind, count in counts.items() if count}
+
+    @cached_property
+    def refused(self) -> tuple[bool, ...]:
+        """For each sample whether some completion of it refuses to answer."""
+        said = {c.answer for prediction in self.predictions for c in prediction.completions}
+        refusing = {answer for answer in said if refuses(answer)}
+        return tuple(
+            any(c.answer in refusing for c in prediction.completions)
+            for prediction in self.predictions
+        )
 
     def numbers(self) -> list[float]:
         """The values, where no sample is without one."""

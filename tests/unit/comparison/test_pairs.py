@@ -68,3 +68,16 @@ def test_several_completions_of_a_binary_score_are_bounded(pairs):
 
 def test_a_baseline_that_says_one_thing_to_everything_proves_nothing(pairs):
     assert "answers 'x' to everything" in replace(pairs, baseline=side("x", "x")).problem()
+
+
+def test_refusals_are_counted_and_marked_where_they_differ(pairs):
+    """Which may be what was asked for, so they never make a baseline useless."""
+    no = "I'm sorry, but I can't help with that."
+    samples = tuple(replace(pairs.samples[0], id=str(n)) for n in range(20))
+    before = side(*["x"] * 18, no, "y", values=(1.0,) * 20)
+    after = side(*[no] * 8, *["x"] * 11, "y", values=(1.0,) * 20)
+    more = replace(pairs, samples=samples, baseline=before, candidate=after)
+    assert more.unusable() == {"A": {"refused": 1}, "B": {"refused": 8}}
+    assert more.marks(0.05) == ["refusals differ: 1 for A, 8 for B"]
+    assert replace(more, candidate=before).marks(0.05) == []
+    assert replace(more, baseline=after).problem() == ""
