@@ -24,7 +24,8 @@ def numbers(result: ComparisonResult) -> str:
     low, high = (_difference(result, edge) for edge in result.ci)
     clusters = result.n_clusters
     independent = f" in {clusters} cluster{'s' * (clusters != 1)}" if clusters != result.n else ""
-    p = f"; p = {result.p_value:.3g}" if result.verdict == "pass" else ""
+    speaking = "fail" if result.claim == "no_regression" else "pass"
+    p = f"; p = {result.p_value:.3g}" if result.verdict == speaking else ""
     lower = " (lower is better)" if result.better == "lower" else ""
     unit = {"binary": " points", "bounded": "", "positive": " times as much"}[result.kind]
     difference = f"{_difference(result, result.estimate)}{unit}"
