@@ -43,7 +43,7 @@ open(sys.argv[1], "w").write(json.dumps(spent))
 
 def run(folder: Path) -> dict[str, float]:
     """Seconds and exit code of one pytest, and whether it imported torch."""
-    command = [sys.executable, "-c", RUN, str(folder / "spent.json"), "-q", str(folder)]
+    command = [sys.executable, "-c", RUN, str(folder / "spent.json"), "-q", str(folder / "suite")]
     command += [
         f"--checkpoint=A={CHECKPOINTS / 'weak'}",
         f"--checkpoint=B={CHECKPOINTS / 'strong'}",
@@ -67,7 +67,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = write_samples(folder, options.samples // 2, seed=5)
-        (folder / "test_suite.py").write_text(SUITE)
+        (folder / "suite").mkdir()
+        (folder / "suite/test_suite.py").write_text(SUITE)
         (folder / "pytest.ini").write_text("[pytest]\n")
         cold = run(folder)
         warm = [run(folder) for _ in trange(options.rounds, desc="warm runs")]

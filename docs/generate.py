@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_vlm.options import documented
+from pytest_vlm.options.reading import documented
 
 REFERENCE = Path(__file__).with_name("reference.md")
 BEGIN, END = "<!-- options: generated -->", "<!-- end of options -->"

@@ -30,7 +30,7 @@ from pytest_vlm.fixtures import (  # noqa: F401  (fixtures are found by being he
 from pytest_vlm.gate_item import gate_reports
 from pytest_vlm.leak_protocol import run_and_judge
 from pytest_vlm.markers import MARKERS, read_marks
-from pytest_vlm.options import add_options, first_given
+from pytest_vlm.options.reading import add_options, first_given
 from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
 from pytest_vlm.run import run_of
 

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
 from pytest_vlm.errors import SettingsError, VlmError
-from pytest_vlm.options import read_settings
+from pytest_vlm.options.reading import read_settings
 from pytest_vlm.paths import readable
 from pytest_vlm.progress import terminal_progress
 from pytest_vlm.run_folder import RunFolder

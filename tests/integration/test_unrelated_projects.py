@@ -64,7 +64,7 @@ def test_it_can_be_switched_off(pytester):
 
 
 def test_help_names_every_option_and_the_ini_twins(pytester):
-    from pytest_vlm.options import OPTIONS
+    from pytest_vlm.options.table import OPTIONS
 
     text = pytester.runpytest("--help").stdout.str()
     for option in OPTIONS:

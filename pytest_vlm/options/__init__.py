@@ -1,0 +1,1 @@
+"""Everything that can be set, on the command line and in the ini file."""
