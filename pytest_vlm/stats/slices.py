@@ -154,13 +154,18 @@ def find_slices(
             p_adjusted=p_adjusted,
         )
 
-    kinds: list[Kind] = ["tag"] * len(tagged)
-    kinds += ["cluster"] * len(clustered)
+    names: list[tuple[Kind, str]] = [
+        *(("tag", n) for n in tagged),
+        *(("cluster", n) for n in clustered),
+    ]
     adjusted = benjamini_hochberg([min(1.0, p) for p in weighted])
-    slices = map(found, kinds, [*tagged, *clustered], [*by_tag, *by_cluster], adjusted)
     least = {"tag": 1, "cluster": 2}
-    shown = [one for one in slices if one.losses >= least[one.kind]]
-    return tuple(sorted(shown, key=lambda one: (one.p_adjusted, -one.losses, one.kind, one.name)))
+    slices = [
+        found(kind, name, p, q)
+        for (kind, name), p, q in zip(names, [*by_tag, *by_cluster], adjusted, strict=True)
+        if lost[(tagged if kind == "tag" else clustered)[name]].sum() >= least[kind]
+    ]
+    return tuple(sorted(slices, key=lambda one: (one.p_adjusted, -one.losses, one.kind, one.name)))
 
 
 def _numbered(clusters: Sequence[Hashable]) -> Counts:
