@@ -23,160 +23,16 @@ import math
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+from scripted_gate import ACCURACY, Claim, Gate, drawn, drifted
 from tqdm import tqdm
 
-from pytest_vlm.engine.fake import FakeEngine, Script
-from pytest_vlm.errors import ClaimNotShown
-from pytest_vlm.evaluation.samples import Message, Sample, Text
-from pytest_vlm.gate.plan import PlannedTest, TestOutcome
-from pytest_vlm.gate.verdict import decide
-from pytest_vlm.report.model import CandidateVerdict, ClaimRecord, Record
-from pytest_vlm.scores.score import Case, Score, score
-from pytest_vlm.session import Session
-from pytest_vlm.settings import Settings
-
-MARGIN, DISCORDANT, ACCURACY = 0.05, 0.10, 0.8
-MDE = 0.10
-STEPS, STEP = 10, -0.015
+MARGIN, MDE, STEPS = 0.05, 0.10, 10
 LARGEST_ERROR, POINTS = 0.061, 0.03
-Bits = np.ndarray
-Claim = Literal["not_worse", "no_regression"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """K claims about one candidate.
-
-    Attributes:
-        claims: K.
-        pairs: samples of each claim.
-        claim: what is claimed.
-        early: stop as soon as a claim is decided.
-        folder: where evidence goes.
-    """
-
-    claims: int
-    pairs: int
-    folder: Path
-    claim: Claim = "not_worse"
-    early: bool = False
-
-    def run(
-        self, baseline: Bits, candidate: Bits, anchor: Bits | None = None
-    ) -> tuple[CandidateVerdict, list[ClaimRecord]]:
-        """The verdict, and every claim that was recorded.
-
-        Args:
-            baseline: (claims, pairs) of 0 and 1: whether it is right.
-            candidate: likewise.
-            anchor: likewise, of the checkpoint of long ago.
-        """
-        sides = {"A": baseline, "B": candidate} | ({} if anchor is None else {"O": anchor})
-        settings = Settings(
-            checkpoints=("A=a", "B=b"),
-            anchor=None if anchor is None else "O=o",
-            engine="scripted",
-            no_cache=True,
-            max_loaded=len(sides),
-            sequential="anytime" if self.early else None,
-        )
-        planned = [
-            PlannedTest(test=f"skill {number}", checkpoint="B", claims=1)
-            for number in range(self.claims)
-        ]
-        session = Session(
-            settings,
-            loaders={"scripted": lambda spec: FakeEngine(_script(sides[spec.name]))},
-            folder=self.folder,
-            family=lambda: self.claims,
-        )
-        with session:
-            outcomes = [
-                self._claimed(session, number, test.test) for number, test in enumerate(planned)
-            ]
-            anchored = "" if session.anchor is None else session.anchor.name
-        verdict = decide(
-            candidate="B",
-            baseline="A",
-            planned=planned,
-            outcomes=outcomes,
-            records=session.records,
-            anchor=anchored,
-        )
-        return verdict, claims_of(session.records)
-
-    def _claimed(self, session: Session, number: int, test: str) -> TestOutcome:
-        comparison = session.compare(
-            session.candidates[0], samples(self.pairs), score=skill(number), test=test
-        )
-        try:
-            if self.claim == "not_worse":
-                comparison.assert_not_worse(margin=MARGIN)
-            else:
-                comparison.assert_no_regression(mde=MDE)
-        except ClaimNotShown as error:
-            return TestOutcome(test=test, outcome="failed", message=str(error))
-        return TestOutcome(test=test, outcome="passed")
-
-
-def claims_of(records: Sequence[Record]) -> list[ClaimRecord]:
-    """Those among the records."""
-    return [record for record in records if isinstance(record, ClaimRecord)]
-
-
-@cache
-def samples(count: int) -> tuple[Sample, ...]:
-    """Questions without a picture."""
-    return tuple(
-        Sample(
-            id=str(number),
-            messages=(Message(role="user", parts=(Text(text=f"question {number}"),)),),
-            targets=(str(number),),
-        )
-        for number in range(count)
-    )
-
-
-@cache
-def skill(number: int) -> Score:
-    """A score that reads its own digit of the answer."""
-
-    @score(name=f"skill {number}")
-    def right(case: Case) -> float:
-        return float(case.answer[number])
-
-    return right
-
-
-def _script(right: Bits) -> Script:
-    """Answers of one digit a claim."""
-    columns = right.astype(int).astype(str).T
-    return Script(answers={str(number): "".join(row) for number, row in enumerate(columns)})
-
-
-def drawn(rng: np.random.Generator, gate: Gate, differences: Sequence[float]) -> tuple[Bits, Bits]:
-    """Both sides of each claim; claims do not depend on each other."""
-    u = rng.random((gate.claims, gate.pairs))
-    difference = np.array(differences)[:, None]
-    loses = u < (DISCORDANT - difference) / 2
-    wins = (u >= 1 - (DISCORDANT + difference) / 2) & ~loses
-    both = rng.random(u.shape) < ACCURACY
-    return np.where(loses, True, both & ~wins), np.where(wins, True, both & ~loses)
-
-
-def drifted(rng: np.random.Generator, right: Bits) -> Bits:
-    """The next checkpoint: worse by `STEP` on average, and different in one answer of ten."""
-    lost, won = (DISCORDANT - STEP) / 2, (DISCORDANT + STEP) / 2
-    share = float(right.mean())
-    u = rng.random(right.shape)
-    return np.where(right, u >= lost / share, u < won / (1 - share))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +51,7 @@ class Figure:
         return self.low <= self.seen <= self.high
 
 
-Bar = Callable[[int, str], Sequence[int]]
+Bar = Callable[[int, str], Iterable[int]]
 
 
 def identical(gate: Gate, replicates: int, bar: Bar) -> list[Figure]:
@@ -316,6 +172,7 @@ def main() -> int:
                     claims=claims,
                     pairs=options.pairs if name != "drift" else 1000,
                     claim=claim,
+                    margin=MARGIN if claim == "not_worse" else MDE,
                     early=early,
                     folder=Path(folder),
                 )

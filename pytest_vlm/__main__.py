@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_vlm.commands import accept, cache, compare, plan
+from pytest_vlm.commands import accept, cache, checkpoints, compare, plan
 from pytest_vlm.commands.saying import say
 from pytest_vlm.errors import VlmError
 
@@ -33,7 +33,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         description="What is done between runs of pytest-vlm. Each command has its own --help.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (compare, plan, accept, cache):
+    for command in (compare, plan, checkpoints, accept, cache):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:

@@ -50,7 +50,10 @@ class Identities:
     def _find(self, spec: CheckpointSpec) -> Identity:
         if self._settings.engine == "local":
             folder = self._catalog.folder(spec)
-            return self._identity(spec, folder.fingerprint, self._keep, folder.check_unchanged)
+            trusted = "+code" if spec.trust_remote_code else ""
+            return self._identity(
+                spec, f"{folder.fingerprint}{trusted}", self._keep, folder.check_unchanged
+            )
         if self._fingerprint is not None:
             return self._identity(spec, self._fingerprint(spec), self._keep, _nothing)
         return self._identity(spec, spec.name, MemoryStore(), _nothing)

@@ -251,14 +251,15 @@ class Run:
     def _attempts(self, verdicts: tuple[CandidateVerdict, ...]) -> tuple[dict[str, Any], ...]:
         """Note this run in the ledger, and read what was noted of the same samples before."""
         ledger = self.session.ledger
-        if ledger is None or self.settings.samples is None:
+        judged = any(getattr(record, "result", None) for record in self._records.values())
+        if ledger is None or self.settings.samples is None or not judged:
             return ()
         from pytest_vlm.evaluation.dataset_digest import dataset_digest
         from pytest_vlm.ledger import Attempt
 
         samples = self.session.samples
         dataset, now = dataset_digest(samples), datetime.now(UTC).isoformat(timespec="seconds")
-        prints = {s.name: self.session.describe(s).fingerprint for s in self.checkpoints}
+        prints = {s.name: self.session.fingerprint(s) for s in self.checkpoints}
         ledger.note(
             *(
                 Attempt(

@@ -204,7 +204,9 @@ class Session:
         for spec in self.everybody:
             self.describe(spec)
         for candidate in self.candidates:
-            for event in self._catalog.remarks(self.baseline, candidate):
+            for event in self._catalog.remarks(
+                self.baseline, candidate, self.settings.allow_different
+            ):
                 self.record(EventRecord(checkpoint=candidate.name, event=event))
         if self.settings.samples is not None and self.checkpoints:
             _ = self.samples
@@ -213,6 +215,10 @@ class Session:
         """A checkpoint from its files."""
         return self._catalog.summary(spec)
 
+    def fingerprint(self, spec: CheckpointSpec) -> str:
+        """What tells a checkpoint's answers from those of any other."""
+        return self._identities.of(spec).fingerprint
+
     def check_comparable(self, candidate: CheckpointSpec) -> None:
         """Refuse a candidate that would not see the same question as the baseline.
 
@@ -220,7 +226,7 @@ class Session:
             CheckpointMismatch: chat template, tokenizer or image processor differ.
         """
         for other in {self.baseline, self.anchor or self.baseline}:
-            self._catalog.check_comparable(other, candidate)
+            self._catalog.check_comparable(other, candidate, self.settings.allow_different)
 
     def engine(self, spec: CheckpointSpec) -> Engine:
         """A checkpoint, loaded; others are dropped where room is needed."""

@@ -72,6 +72,8 @@ class Settings:
     """One run: the subject, the data, the claims' error rate, and where results go.
 
     Attributes:
+        allow_different: of ``processor``, ``tokenizer`` and ``template``, what may differ between
+            the checkpoints.
         anchor: a checkpoint of long ago, which no candidate may fall behind.
         anchor_margins: how many of its margins a claim may have lost since then.
         sequential: ``anytime`` asks only as much as a verdict needs, in a random order.
@@ -83,6 +85,7 @@ class Settings:
     media_root: Path | None = None
     engine: str = "local"
     limit: int | None = None
+    allow_different: frozenset[str] = frozenset()
     alpha: float = 0.05
     anchor: str | None = None
     anchor_margins: float = 1.0

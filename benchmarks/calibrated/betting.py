@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
 from calibrated.draws import (
     Clusters,
     Draw,
@@ -18,8 +19,7 @@ from calibrated.draws import (
     smooth,
     uneven,
 )
-from calibrated.row import Row, anytime
-
+from calibrated.row import Row, anytime, at_most
 from pytest_vlm.stats import compare
 from pytest_vlm.stats.betting import Betting
 from pytest_vlm.stats.cluster_sums import ClusterSums
@@ -220,8 +220,8 @@ def soon() -> list[Row]:
             measure=measure,
             sizes=(LONG,),
             most=DEAR,
-            low=0.9 * expected,
-            high=1.1 * expected,
+            low=0.85 * expected,
+            high=at_most(1.15 * expected),
             share=False,
         )
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
-from calibrated.row import ENUMERATED, Row
 
+from calibrated.row import ENUMERATED, Row, at_most
 from pytest_vlm.stats import compare
 from pytest_vlm.stats.result import Claim, Verdict
 
-SIZES = (30, 42, 60, 87, 100, 200, 300, 301, 500, 1000, 2000)
+SIZES = (30, 42, 60, 87, 100, 200, 300, 301, 313, 338, 500, 1000, 2000)
 RATES = (0.05, 0.10, 0.15, 0.30)
 MARGINS = (0.02, 0.05, 0.10)
 EXACT_SIZE, SCORE_SIZE, MIDP_SIZE = 0.05 + 1e-9, 0.058, 0.055
 EXACT_UP_TO = 300
 DEVIATIONS = 8
 CHECKED = 25
-MORE = 1.01
 Passes = Callable[[int, int], bool]
 
 
@@ -76,7 +75,7 @@ def probability(wins: np.ndarray, n: int, rate: float, difference: float) -> flo
     return float(binom.pmf(losses, n, lost) @ enough)
 
 
-@lru_cache(maxsize=None)
+@cache
 def region(n: int, claim: str, margin: float, alpha: float = 0.05, method: str = "auto") -> Any:
     """The fewest wins that show a claim, for each number of losses.
 
@@ -117,7 +116,7 @@ def equivalent(n: int, margin: float, rate: float, difference: float) -> float:
     most = np.searchsorted(np.maximum.accumulate(fewest), losses, side="right") - 1
     for place in np.linspace(0, min(losses.size, n // 2) - 1, 5).astype(int):
         for wins in {int(fewest[place]), int(most[place]), int(most[place]) + 1}:
-            if not 0 <= wins <= n - place:
+            if not 0 <= wins <= n - place or wins >= losses.size - 1:
                 continue
             inside = fewest[place] <= wins <= most[place]
             if (verdict(int(place), wins, n, "equivalent", margin=margin) == "pass") != inside:
@@ -130,7 +129,7 @@ def equivalent(n: int, margin: float, rate: float, difference: float) -> float:
 
 def worst(measure: Callable[[float], float], least: float) -> float:
     """The largest over discordant rates from the least possible one to the largest of `RATES`."""
-    rates = np.geomspace(max(least, 1e-3) * MORE, max(RATES), 60)
+    rates = np.geomspace(max(least, 1e-3), max(RATES), 60)
     return max(measure(float(rate)) for rate in rates)
 
 
@@ -143,34 +142,26 @@ def _sized(name: str, claim: str, margin: float, at: float, rates: Sequence[floa
             return lambda n, _: equivalent(n, margin, rate, at)
         return lambda n, _: passed(n, claim, margin, rate, at)
 
-    rows = []
-    for sizes, high in (
-        ((SIZES, MIDP_SIZE),)
-        if not margin
-        else (
-            (tuple(n for n in SIZES if n <= EXACT_UP_TO), EXACT_SIZE),
-            (tuple(n for n in SIZES if n > EXACT_UP_TO), SCORE_SIZE),
-        )
-    ):
-        common: dict[str, Any] = {
-            "section": "Right or wrong, enumerated",
-            "sizes": sizes,
-            "most": ENUMERATED,
-            "high": high,
-        }
-        rows += [
-            Row(name=f"{name}, {100 * rate:g} % differ", measure=rate_at(rate), **common)
-            for rate in rates
-            if rate >= least
-        ]
-        rows.append(
-            Row(
-                name=f"{name}, worst rate",
-                measure=lambda n, _: worst(lambda rate: rate_at(rate)(n, 0), least),
-                **common,
-            )
-        )
-    return rows
+    common: dict[str, Any] = {
+        "section": "Right or wrong, enumerated",
+        "sizes": SIZES,
+        "most": ENUMERATED,
+        "high": _limit if margin else at_most(MIDP_SIZE),
+    }
+    found = [
+        Row(name=f"{name}, {100 * rate:g} % differ", measure=rate_at(rate), **common)
+        for rate in rates
+        if rate >= least
+    ]
+
+    def largest(n: int, _: int) -> float:
+        return worst(lambda rate: rate_at(rate)(n, 0), least)
+
+    return [*found, Row(name=f"{name}, worst rate", measure=largest, **common)]
+
+
+def _limit(n: int, _: int) -> float:
+    return EXACT_SIZE if n <= EXACT_UP_TO else SCORE_SIZE
 
 
 def rows() -> list[Row]:

@@ -6,16 +6,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Limit = float | Callable[[int], float]
+Limit = Callable[[int, int], float]
 ENUMERATED = 0
 
 
-def fixed(replicates: int) -> float:
+def at_most(share: float) -> Limit:
+    """One limit, whatever the number of pairs and of replicates."""
+    return lambda n, replicates: share
+
+
+def fixed(n: int, replicates: int) -> float:
     """5 % and what 3.2 standard errors add: 6.1 % at 4,000 replicates, 5.5 % at 20,000."""
     return round(0.05 + 3.2 * math.sqrt(0.05 * 0.95 / max(replicates, 1)), 3)
 
 
-def anytime(replicates: int) -> float:
+def anytime(n: int, replicates: int) -> float:
     """5 % and three standard errors of the simulation."""
     return 0.05 + 3 * math.sqrt(0.05 * 0.95 / max(replicates, 1))
 
@@ -31,7 +36,7 @@ class Row:
         sizes: numbers of pairs.
         most: replicates that are worth their time; `ENUMERATED` where none are needed.
         low: the smallest figure that is accepted.
-        high: the largest, given the replicates.
+        high: the largest, given the pairs and the replicates.
         share: whether the figure is one, rather than a number of pairs.
     """
 
@@ -44,9 +49,21 @@ class Row:
     high: Limit = fixed
     share: bool = True
 
-    def limit(self, n: int, replicates: int) -> float:
-        """The largest figure that is accepted for so many pairs."""
-        return self.high(replicates) if callable(self.high) else self.high
+    def count(self, replicates: int) -> int:
+        """The replicates that are made where so many are asked for."""
+        return min(replicates, self.most)
+
+    def holds(self, figure: float, n: int, replicates: int) -> bool:
+        """Whether a figure keeps its limits."""
+        return self.low <= figure <= self.high(n, self.count(replicates))
+
+    def limits(self, replicates: int) -> str:
+        """In words; two where small numbers of pairs have another one than large."""
+        highs = sorted({self.high(n, self.count(replicates)) for n in self.sizes})
+        if self.share and highs[0] >= 1:
+            return f"≥ {self.shown(self.low)}"
+        high = " / ".join(map(self.shown, highs))
+        return f"{self.shown(self.low)} to {high}" if self.low else f"≤ {high}"
 
     def shown(self, figure: float) -> str:
         """As a cell of the table."""

@@ -50,4 +50,5 @@ class FileDigests:
 
 
 def _signature(status: os.stat_result) -> str:
-    return f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
+    # Rows of earlier releases, whose digests were others, begin with the size.
+    return f"blake3 {status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"

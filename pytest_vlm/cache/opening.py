@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_vlm.cache.digests import FileDigests
 from pytest_vlm.cache.folder import default_folder
 from pytest_vlm.cache.store import Cache
-from pytest_vlm.checkpoint.folder import file_digest
+from pytest_vlm.checkpoint.fingerprint import file_digest
 from pytest_vlm.evaluation.stores import MemoryStore, Store
 from pytest_vlm.settings import Settings
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pytest_vlm.checkpoint.fingerprint import file_digest
 from pytest_vlm.checkpoint.folder import (
     CheckpointFolder,
     check_comparable,
-    file_digest,
+    differences,
     inspect_folder,
 )
+from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
 from pytest_vlm.checkpoint.source import local_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.report.model import CheckpointSummary
@@ -21,7 +23,7 @@ class CheckpointCatalog:
 
     Args:
         in_folders: whether the engine's checkpoints are folders; of others only the name is known.
-        digest: of a file, as `pytest_vlm.checkpoint.folder.file_digest` computes it.
+        digest: of a file, as `pytest_vlm.checkpoint.fingerprint.file_digest` computes it.
     """
 
     def __init__(self, *, in_folders: bool, digest: Callable[[Path], str] = file_digest) -> None:
@@ -36,7 +38,9 @@ class CheckpointCatalog:
             CheckpointError: it is missing, incomplete or no checkpoint.
         """
         if spec.name not in self._folders:
-            self._folders[spec.name] = inspect_folder(local_folder(spec), self._digest)
+            self._folders[spec.name] = inspect_folder(
+                local_folder(spec), self._digest, trust_remote_code=spec.trust_remote_code
+            )
         return self._folders[spec.name]
 
     def summary(self, spec: CheckpointSpec) -> CheckpointSummary:
@@ -54,20 +58,52 @@ class CheckpointCatalog:
             fingerprint=folder.fingerprint,
         )
 
-    def check_comparable(self, baseline: CheckpointSpec, candidate: CheckpointSpec) -> None:
+    def check_comparable(
+        self,
+        baseline: CheckpointSpec,
+        candidate: CheckpointSpec,
+        allowed: frozenset[str] = frozenset(),
+    ) -> None:
         """Refuse two checkpoints that would not see the same question.
+
+        Args:
+            baseline: one of them.
+            candidate: the other.
+            allowed: which of ``template``, ``tokenizer`` and ``processor`` are meant to differ.
 
         Raises:
             CheckpointMismatch: chat template, tokenizer or image processor differ.
         """
         if self._in_folders:
-            check_comparable(baseline, self.folder(baseline), candidate, self.folder(candidate))
+            a, b = self.folder(baseline), self.folder(candidate)
+            check_comparable(baseline, a, candidate, b, allowed)
 
-    def remarks(self, baseline: CheckpointSpec, candidate: CheckpointSpec) -> Iterator[str]:
-        """What a reviewer should know of the candidate beside the baseline."""
+    def remarks(
+        self,
+        baseline: CheckpointSpec,
+        candidate: CheckpointSpec,
+        allowed: frozenset[str] = frozenset(),
+    ) -> Iterator[str]:
+        """What a reviewer should know of the candidate beside the baseline.
+
+        Args:
+            baseline: one of them.
+            candidate: the other.
+            allowed: as in `check_comparable`.
+        """
         if self._in_folders:
-            same = self.folder(baseline).fingerprint == self.folder(candidate).fingerprint
-            if same:
+            a, b = self.folder(baseline), self.folder(candidate)
+            if a.fingerprint == b.fingerprint:
                 yield f"its files are those of the baseline {baseline.name}, byte for byte"
+            for kind in sorted(differences(a, b) & allowed):
+                yield (
+                    f"its {KINDS_OF_INPUT[kind]} differs from that of the baseline "
+                    f"{baseline.name}, as allowed: they do not see the same question"
+                )
+            yield from b.remarks
+            yield from (f"the baseline {baseline.name}: {remark}" for remark in a.remarks)
         if candidate.load != baseline.load:
             yield f"loaded with {candidate.load}, the baseline {baseline.name} with {baseline.load}"
+        for spec in (baseline, candidate):
+            if spec.trust_remote_code:
+                yield f"{spec.name} runs code of its own (trust_remote_code=yes)"

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
-from pytest_vlm.checkpoint.safetensors_header import read_header
+from pytest_vlm.checkpoint.agreement import check_agreement
+from pytest_vlm.checkpoint.archive import SUFFIXES as PICKLES
+from pytest_vlm.checkpoint.configuration import CONFIG, architecture, own_code, read_config
+from pytest_vlm.checkpoint.fingerprint import CONTENT, file_digest, fingerprint
+from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
+from pytest_vlm.checkpoint.pickled import check_pickled
+from pytest_vlm.checkpoint.questions import read_question_files
+from pytest_vlm.checkpoint.reading import confine, open_regular, read_json
+from pytest_vlm.checkpoint.safetensors_header import SafetensorsHeader, read_header
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError, CheckpointMismatch
 
+WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-PROCESSOR_FILES = (
-    "processor_config.json",
-    "preprocessor_config.json",
-    "image_processor_config.json",
-)
-IGNORED_KEYS = frozenset(
-    {"_name_or_path", "transformers_version", "processor_class", "name_or_path"}
-)
+LARGEST_INDEX = 16 * 2**20
 
 Signature = tuple[tuple[str, int, int, int, int], ...]
 
@@ -36,11 +35,12 @@ class CheckpointFolder:
         parameters: number of stored values.
         bytes: of the weights.
         dtypes: of the weights, as safetensors spells them.
-        fingerprint: blake2b over every file's name and content, 32 hexadecimal digits.
+        fingerprint: of its files' names and contents, 32 hexadecimal digits.
         signature: name, size, inode and times of those files when they were read.
         chat_template: digest of the template; empty without one.
         tokenizer: digest of the tokenizer's vocabulary and rules; empty without one.
         processor: digest of the image processor's settings; empty without one.
+        remarks: what a reviewer should know of the folder.
     """
 
     path: Path
@@ -53,6 +53,7 @@ class CheckpointFolder:
     chat_template: str
     tokenizer: str
     processor: str
+    remarks: tuple[str, ...] = ()
 
     def check_unchanged(self) -> None:
         """Make sure that the files still are those of the fingerprint.
@@ -66,73 +67,119 @@ class CheckpointFolder:
             )
 
 
-def file_digest(path: Path) -> str:
-    """blake2b of a file's content, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "blake2b").hexdigest()
-
-
-def inspect_folder(path: Path, digest: Callable[[Path], str] = file_digest) -> CheckpointFolder:
-    """Read a Hugging Face folder's configuration and headers.
+def inspect_folder(
+    path: Path, digest: Callable[[Path], str] = file_digest, *, trust_remote_code: bool = False
+) -> CheckpointFolder:
+    """Read a Hugging Face folder's configuration and headers. Nothing of it is run.
 
     Args:
         path: of the folder.
         digest: of a file, as `file_digest` computes it.
+        trust_remote_code: whether a folder that needs its own code is to be accepted.
 
     Raises:
-        CheckpointError: no such folder, no checkpoint in it, or an incomplete one.
+        CheckpointError: no such folder, no checkpoint in it, an incomplete one, or one that would
+            have to be trusted.
     """
-    if not path.exists():
-        raise CheckpointError(f"no such checkpoint: {path} does not exist")
-    if not path.is_dir():
-        raise CheckpointError(f"{path} is a file; a checkpoint is a folder with a config.json")
-    if (path / "adapter_config.json").exists():
+    try:
+        return _inspect(path, digest, trust_remote_code)
+    except OSError as error:
         raise CheckpointError(
-            f"{path} holds an adapter that is not merged; merge it into its base first: "
-            "model.merge_and_unload().save_pretrained(folder)"
-        )
-    config = _read_json(path / "config.json", missing=_not_a_checkpoint(path))
-    weights = _weight_files(path)
-    headers = [read_header(file) for file in weights]
-    dtypes = {dtype for header in headers for dtype in header.dtypes.values()}
-    architectures = config.get("architectures") or [config.get("model_type", "unknown")]
+            f"{error.filename or path} cannot be read: {error.strerror or error}; run again when "
+            "the checkpoint is complete"
+        ) from error
+
+
+def differences(a: CheckpointFolder, b: CheckpointFolder) -> frozenset[str]:
+    """Which of ``template``, ``tokenizer`` and ``processor`` differ."""
+    pairs = {
+        "template": (a.chat_template, b.chat_template),
+        "tokenizer": (a.tokenizer, b.tokenizer),
+        "processor": (a.processor, b.processor),
+    }
+    return frozenset(kind for kind, (one, other) in pairs.items() if one != other)
+
+
+def check_comparable(
+    baseline: CheckpointSpec,
+    a: CheckpointFolder,
+    candidate: CheckpointSpec,
+    b: CheckpointFolder,
+    allowed: frozenset[str] = frozenset(),
+) -> None:
+    """Refuse a comparison whose sides would not see the same question.
+
+    Args:
+        baseline: and `a`, its folder.
+        candidate: and `b`, its folder.
+        allowed: which of ``template``, ``tokenizer`` and ``processor`` are meant to differ.
+
+    Raises:
+        CheckpointMismatch: the chat template, the tokenizer or the image processor differs.
+    """
+    found = differences(a, b) - allowed
+    for kind, what in KINDS_OF_INPUT.items():
+        if kind in found:
+            raise CheckpointMismatch(
+                f"the {what}s of {candidate.name} ({b.path}) and the baseline {baseline.name} "
+                f"({a.path}) differ, so they do not see the same question. "
+                f"Copy the baseline's {what} files into the candidate's folder, compare each "
+                "with a baseline of its own kind, or, if the difference is what you want to "
+                f"measure, add --vlm-allow-different {','.join(sorted(allowed | found))}"
+            )
+
+
+def _inspect(
+    path: Path, digest: Callable[[Path], str], trust_remote_code: bool
+) -> CheckpointFolder:
+    _check_folder(path)
     signature = _signature(path)
+    config = read_config(path)
+    note = own_code(path, trusted=trust_remote_code)
+    headers = _headers(path)
+    questions = read_question_files(path)
+    dtypes = {dtype for header in headers for dtype in header.dtypes.values()}
+    shapes = {name: shape for header in headers for name, shape in header.shapes.items()}
+    check_agreement(path, config, shapes, frozenset(dtypes), questions.largest_id)
     folder = CheckpointFolder(
         path=path,
-        architecture=str(architectures[0]),
+        architecture=architecture(config),
         parameters=sum(header.parameters for header in headers),
         bytes=sum(header.bytes for header in headers),
         dtypes=tuple(sorted(dtypes)),
-        fingerprint=_fingerprint(path, digest),
+        fingerprint=fingerprint(path, digest),
         signature=signature,
-        chat_template=_digest(_chat_template(path)),
-        tokenizer=_digest(_tokenizer(path)),
-        processor=_digest(_processor(path)),
+        chat_template=questions.chat_template,
+        tokenizer=questions.tokenizer,
+        processor=questions.processor,
+        remarks=(note,) if note else (),
     )
     folder.check_unchanged()
     return folder
 
 
-def check_comparable(
-    baseline: CheckpointSpec, a: CheckpointFolder, candidate: CheckpointSpec, b: CheckpointFolder
-) -> None:
-    """Refuse a comparison whose sides would not see the same question.
-
-    Raises:
-        CheckpointMismatch: the chat template, the tokenizer or the image processor differs.
-    """
-    sides = f"{candidate.name} ({b.path}) and the baseline {baseline.name} ({a.path})"
-    for what, one, other in (
-        ("chat template", a.chat_template, b.chat_template),
-        ("tokenizer", a.tokenizer, b.tokenizer),
-        ("image processor", a.processor, b.processor),
-    ):
-        if one != other:
-            raise CheckpointMismatch(
-                f"the {what}s of {sides} differ, so they do not see the same question. "
-                f"Copy the baseline's {what} files into the candidate's folder, or compare each "
-                "with a baseline of its own kind"
-            )
+def _check_folder(path: Path) -> None:
+    if not path.exists():
+        confine(path, path.parent) if path.is_symlink() else None
+        raise CheckpointError(f"no such checkpoint: {path} does not exist")
+    if not path.is_dir():
+        if path.suffix in PICKLES:
+            check_pickled(path)
+        raise CheckpointError(f"{path} is a file; a checkpoint is a folder with a config.json")
+    next(path.iterdir(), None)  # glob finds nothing, and says nothing, where it may not look
+    if (path / "adapter_config.json").exists():
+        raise CheckpointError(
+            f"{path} holds an adapter that is not merged; merge it into its base first: "
+            "model.merge_and_unload().save_pretrained(folder)"
+        )
+    for file in _content_files(path):
+        if not file.name.isprintable():
+            raise CheckpointError(f"{path} has a file with the name {file.name!r}; rename it")
+        confine(file, path)
+        with open_regular(file):
+            pass
+    if not (path / CONFIG).exists():
+        raise CheckpointError(_not_a_checkpoint(path))
 
 
 def _not_a_checkpoint(path: Path) -> str:
@@ -141,101 +188,82 @@ def _not_a_checkpoint(path: Path) -> str:
     return f"{path} is not a checkpoint: it has no config.json{hint}"
 
 
-def _read_json(path: Path, missing: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(missing) from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds no JSON object")
-    return cast(dict[str, Any], content)
-
-
-def _weight_files(path: Path) -> list[Path]:
-    if (path / INDEX).exists():
-        shards = _read_json(path / INDEX, missing="").get("weight_map")
-        if not isinstance(shards, dict) or not shards:
-            raise CheckpointError(f"{path / INDEX} names no weights")
-        files = [path / str(name) for name in sorted(set(shards.values()))]
-        for file in files:
-            if file.parent != path or file.suffix != ".safetensors":
-                raise CheckpointError(f"{path / INDEX} names {file.name!r}, not a file beside it")
-        missing = [file.name for file in files if not file.exists()]
-        if missing:
-            raise CheckpointError(f"{path} is incomplete: {', '.join(missing)} is missing")
-        return files
-    files = sorted(path.glob("*.safetensors"))
-    if files:
-        return files
-    pickles = sorted(
-        file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in path.glob(pattern)
-    )
-    if pickles:
+def _headers(path: Path) -> list[SafetensorsHeader]:
+    """Of the files that transformers would load, which hold each tensor once."""
+    if not (path / INDEX).exists():
+        return [read_header(_single_file(path))]
+    if (path / WEIGHTS).exists():
         raise CheckpointError(
-            f"{path} has only pickled weights ({pickles[0]}), which can run code when loaded; "
+            f"{path} holds both {WEIGHTS} and {INDEX}, of two saves: libraries differ in which "
+            "they load; remove the one that is out of date"
+        )
+    shards = _shards(path)
+    headers = {name: read_header(path / name) for name in sorted(set(shards.values()))}
+    owner: dict[str, str] = {}
+    for name, header in headers.items():
+        for key in header.shapes:
+            if key in owner:
+                raise CheckpointError(
+                    f"{path / name} holds {key} once more, which is in {owner[key]} as well: "
+                    "shards of two saves; copy the folder again"
+                )
+            owner[key] = name
+    lost = sorted(key for key, name in shards.items() if owner.get(key) != name)
+    if lost:
+        raise CheckpointError(
+            f"{path / shards[lost[0]]} does not hold {len(lost)} tensors that {INDEX} says are "
+            f"there, such as {lost[0]}: shards of two saves; copy the folder again"
+        )
+    return list(headers.values())
+
+
+def _shards(path: Path) -> dict[str, str]:
+    """Tensor to file, as the index says."""
+    shards = read_json(path / INDEX, largest=LARGEST_INDEX).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise CheckpointError(f"{path / INDEX} names no weights; copy it again")
+    for name in shards.values():
+        plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
+        if not plain or not name.endswith(".safetensors"):
+            raise CheckpointError(
+                f"{path / INDEX} names {str(name)[:100]!r}, not a file beside it that ends in "
+                ".safetensors; save the model again: model.save_pretrained(folder)"
+            )
+    missing = sorted(name for name in set(shards.values()) if not (path / name).exists())
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise CheckpointError(
+            f"{path} is incomplete: {', '.join(missing)} {verb} missing; copy it again"
+        )
+    return shards
+
+
+def _single_file(path: Path) -> Path:
+    if (path / WEIGHTS).exists():
+        return path / WEIGHTS
+    others = sorted(file.name for file in path.glob("*.safetensors"))
+    if others:
+        raise CheckpointError(
+            f"{path} has {', '.join(others[:5])}, but neither {WEIGHTS} nor {INDEX}, so it is not "
+            "said which are the weights; copy it again, or save it again: "
+            "model.save_pretrained(folder)"
+        )
+    pickles = sorted(file for suffix in PICKLES for file in path.glob(f"*{suffix}"))
+    if pickles:
+        confine(pickles[0], path)
+        check_pickled(pickles[0])
+        raise CheckpointError(
+            f"{path} has only pickled weights ({pickles[0].name}), which can run code when loaded; "
             "save them as safetensors: model.save_pretrained(folder)"
         )
     raise CheckpointError(f"{path} is not a checkpoint: it has no *.safetensors weights")
 
 
-def _fingerprint(path: Path, digest: Callable[[Path], str]) -> str:
-    whole = hashlib.blake2b(digest_size=16)
-    for file in _content_files(path):
-        whole.update(file.name.encode() + b"\0" + bytes.fromhex(digest(file)))
-    return whole.hexdigest()
-
-
 def _signature(path: Path) -> Signature:
-    stats = ((file.name, file.stat()) for file in _content_files(path))
+    stats = ((str(file.relative_to(path)), file.stat()) for file in _content_files(path))
     return tuple((n, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for n, s in stats)
 
 
 def _content_files(path: Path) -> Iterator[Path]:
-    patterns = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model")
-    files = {file for pattern in patterns for file in path.glob(pattern) if file.is_file()}
-    return iter(sorted(files))
-
-
-def _digest(content: object) -> str:
-    if not content:
-        return ""
-    text = content if isinstance(content, str) else json.dumps(content, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _chat_template(path: Path) -> object:
-    if (path / "chat_template.jinja").exists():
-        return (path / "chat_template.jinja").read_text(encoding="utf-8").strip()
-    for name in ("chat_template.json", "processor_config.json", "tokenizer_config.json"):
-        if (path / name).exists():
-            template = _read_json(path / name, missing="").get("chat_template")
-            if template:
-                return template.strip() if isinstance(template, str) else template
-    return ""
-
-
-def _tokenizer(path: Path) -> object:
-    if (path / "tokenizer.json").exists():
-        content = _read_json(path / "tokenizer.json", missing="")
-        return {
-            key: content.get(key)
-            for key in ("model", "normalizer", "pre_tokenizer", "post_processor", "added_tokens")
-        }
-    for name in ("vocab.json", "vocab.txt", "tokenizer.model"):
-        if (path / name).exists():
-            return hashlib.blake2b((path / name).read_bytes()).hexdigest()
-    return ""
-
-
-def _processor(path: Path) -> object:
-    settings = {
-        name: _read_json(path / name, missing="")
-        for name in PROCESSOR_FILES
-        if (path / name).exists()
-    }
-    return {
-        name: {key: value for key, value in content.items() if key not in IGNORED_KEYS}
-        for name, content in settings.items()
-    }
+    """What a model is made of; a folder or a pipe under such a name is among them."""
+    return iter(sorted({file for pattern in CONTENT for file in path.glob(pattern)}))

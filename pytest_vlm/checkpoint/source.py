@@ -9,7 +9,10 @@ from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-WANTED = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model")
+WANTED = (
+    *("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.spm"),
+    "additional_chat_templates/*.jinja",
+)
 
 
 def local_folder(spec: CheckpointSpec) -> Path:
@@ -24,13 +27,40 @@ def local_folder(spec: CheckpointSpec) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    wanted = [*WANTED, *(("*.py",) if spec.trust_remote_code else ())]
     try:
-        return Path(
-            snapshot_download(spec.source, revision=spec.revision, allow_patterns=list(WANTED))
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        return Path(snapshot_download(spec.source, revision=spec.revision, allow_patterns=wanted))
+    except HfHubHTTPError as error:
+        raise CheckpointError(hub_refusal(spec, error.response.status_code)) from None
+    except (LocalEntryNotFoundError, OSError, ValueError) as error:
         raise CheckpointError(
             f"no such checkpoint: {spec.source} is neither a folder here nor a hub id that can be "
             f"reached ({type(error).__name__}); check the path, or download it first with: "
             f"hf download {spec.source}"
-        ) from error
+        ) from None
+
+
+def hub_refusal(spec: CheckpointSpec, status: int) -> str:
+    """What to do when the hub answers with an error.
+
+    Args:
+        spec: of the checkpoint.
+        status: of HTTP.
+    """
+    page = f"https://huggingface.co/{spec.source}"
+    if status in (401, 403):
+        return (
+            f"{spec.source} cannot be downloaded: the hub answers {status}. It does not exist, is "
+            f"private, or has a licence to accept at {page}. Accept it there, then log in with: "
+            "hf auth login"
+        )
+    if status == 404:
+        revision = f" or no revision {spec.revision!r}" if spec.revision else ""
+        return (
+            f"no such checkpoint: the hub has no {spec.source}{revision}, and there is no such "
+            f"folder here; look at {page}"
+        )
+    return (
+        f"{spec.source} cannot be downloaded: the hub answers {status}; try again, or download it "
+        f"first with: hf download {spec.source}"
+    )

@@ -14,6 +14,7 @@ from pytest_vlm.comparison.writer import ClaimWriter
 from pytest_vlm.errors import ClaimNotShown, SamplesError
 from pytest_vlm.evaluation.lasting import lasting_values
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.report.model import ANCHORED
 from pytest_vlm.scores.libraries import require
 from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
@@ -41,7 +42,7 @@ class Comparison:
         sides: who is compared.
         samples: those that the score does not apply to are left out, and counted.
         family: claims of the run, this one among them; any regression stops a checkpoint.
-        anchor: the candidate against a checkpoint of long ago, for every "not worse".
+        anchor: the candidate against a checkpoint of long ago, so that small losses do not add up.
     """
 
     sides: Sides
@@ -55,8 +56,8 @@ class Comparison:
     def assert_not_worse(self, *, margin: float) -> ComparisonResult:
         """Claim that the candidate loses less than `margin` (0.05 is five percentage points).
 
-        With ``--vlm-anchor`` the same is claimed against the anchor; the first claim that is not
-        shown raises, after both were recorded.
+        With ``--vlm-anchor`` it, and what claims equivalence, is claimed against the anchor too;
+        the first claim that is not shown raises, after both were recorded.
         """
         __tracebackhide__ = True
         return self._claim("not_worse", margin=margin)
@@ -95,9 +96,9 @@ class Comparison:
         __tracebackhide__ = True
         own = self._decide(claim, bound)
         decided = [(self, own)]
-        if self.anchor is not None and claim == "not_worse":
+        if self.anchor is not None and claim in ANCHORED:
             margin = min(bound["margin"] * self.settings.anchor_margins, self._widest)
-            decided.append((self.anchor, self.anchor._decide(claim, {"margin": margin})))
+            decided.append((self.anchor, self.anchor._decide("not_worse", {"margin": margin})))
         results = []
         for comparison, found in decided:
             results.append(comparison._settle(*found))
@@ -138,21 +139,24 @@ class Comparison:
     ) -> tuple[Pairs, ComparisonResult | None]:
         """The answers that were needed, and what they show; nothing where they have a problem.
 
-        More may have been asked than the look that decides: it alone counts, so that the numbers do
-        not depend on what was known before.
+        More may have been asked than the look that decides: it alone counts, so that neither the
+        verdict nor the numbers depend on how much was asked at once.
         """
         if not self._followed:
             pairs = self.sides.answer(samples, self.score)
             return pairs, self._shown_by(pairs, claim, bound)
         stream = Stream.of(list(Counter(sample.cluster for sample in samples).values()))
         for followed in self.sides.follow(samples, self.score):
-            pairs, result = followed.pairs, self._shown_by(followed.pairs, claim, bound, stream)
-            if result is None or result.stopped_at is None:
-                continue
-            for pairs in followed.until(result.stopped_at):
-                result = self._shown_by(pairs, claim, bound, stream)
-                if result is not None and result.verdict != "inconclusive":
-                    return pairs, result
+            *before, pairs = followed.looks()
+            result = self._shown_by(pairs, claim, bound, stream)
+            if result is not None and result.verdict == "inconclusive" and not result.reason:
+                continue  # nor was any look before: evidence does not shrink
+            for look in before:
+                earlier = self._shown_by(look, claim, bound, stream)
+                if earlier is not None and earlier.verdict != "inconclusive":
+                    return look, earlier
+            if result is not None and result.verdict != "inconclusive":
+                return pairs, result
         return pairs, result
 
     def _shown_by(
@@ -162,8 +166,12 @@ class Comparison:
 
     @property
     def _followed(self) -> bool:
-        """Whether it stops as soon as it is decided; ratios have no bounds to bet within."""
-        return self.settings.sequential is not None and self.score.kind != "positive"
+        """Whether it stops as soon as it is decided.
+
+        Ratios have no bounds to bet within, and a measurement is made of all samples at once.
+        """
+        unfollowed = self.score.kind == "positive" or "measurement" in self.score.needs
+        return self.settings.sequential is not None and not unfollowed
 
     def _applicable(self) -> list[Sample]:
         for library in self.score.libraries:
@@ -192,7 +200,8 @@ class Comparison:
         independent = len(samples) / least_deff(sizes)
         if independent >= least or (self._followed and self.settings.target == "dataset"):
             return ""
-        images = f" about {len(sizes)} images" if len(sizes) < len(samples) else ""
+        images = f" about {len(sizes)} image{'s' * (len(sizes) != 1)}"
+        images *= len(sizes) < len(samples)
         size = f"{100 * margin:g} points" if self.score.kind == "binary" else f"{margin:g}"
         return (
             f"{len(samples)} samples{images} could not show a margin of {size} "
@@ -203,7 +212,8 @@ class Comparison:
         self, samples: Sequence[Sample], claim: Claim, bound: dict[str, float]
     ) -> tuple[str, ...]:
         """Said before anything is asked: that the samples are probably too few."""
-        if self.score.kind != "binary" or claim not in ("not_worse", "equivalent"):
+        planned = claim in ("not_worse", "equivalent") and not self._followed
+        if self.score.kind != "binary" or not planned:
             return ()
         sizes = Counter(sample.cluster for sample in samples).values()
         power = pass_probability(
@@ -214,7 +224,7 @@ class Comparison:
             alpha=self.settings.alpha,
             deff=least_deff(sizes),
         )
-        if power >= POWER or self._followed:
+        if power >= POWER:
             return ()
         doubt = (
             f"{self.score.name}: if one answer in ten changes, {len(samples)} samples let an "

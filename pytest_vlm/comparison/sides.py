@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 from pytest_vlm.comparison.pairs import Pairs
@@ -57,15 +58,15 @@ class Followed:
 
     Attributes:
         pairs: in the order in which they came.
-        ends: how many samples there were at the end of each look, the last one of all.
+        ends: how many samples there were at the end of each look that was asked last.
     """
 
     pairs: Pairs
     ends: tuple[int, ...]
 
-    def until(self, pairs: int) -> Iterator[Pairs]:
-        """What was answered by the end of each look, from the one on that holds so many pairs."""
-        return (self.pairs.first(end) for end in self.ends if end >= pairs)
+    def looks(self) -> Iterator[Pairs]:
+        """What was answered by the end of each of them."""
+        return (self.pairs.first(end) for end in self.ends)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,19 +118,18 @@ class Sides:
         loaded; so it asks as many looks as were asked before. Where both fit, or one side's answers
         are known, it asks one.
         """
-        looks, seen = self.looks(samples), None
-        ends: list[int] = []
+        looks, seen, looked = self.looks(samples), None, 0
         wanted, candidate_first = 1, False
-        while block := [look for _, look in zip(range(wanted), looks, strict=False)]:
+        while block := list(islice(looks, wanted)):
             before = self.loads()
             asked = [sample for look in block for sample in look]
             pairs = self.answer(asked, score, candidate_first=candidate_first)
+            start = 0 if seen is None else len(seen.samples)
             seen = pairs if seen is None else seen.followed_by(pairs)
-            for look in block:
-                ends.append((ends[-1] if ends else 0) + len(look))
-            yield Followed(seen, tuple(ends))
+            yield Followed(seen, tuple(start + end for end in accumulate(map(len, block))))
             candidate_first = not candidate_first
-            wanted = len(ends) if self.loads() > before else 1
+            looked += len(block)
+            wanted = looked if self.loads() > before else 1
 
     def _measured(self, measured: MeasuredPairs, score: Score) -> Pairs:
         """Every batch is a sample of its own here, in the cluster of its block."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -12,9 +13,15 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.utils import logging as transformers_logging
 
+from pytest_vlm.checkpoint.configuration import read_config
+from pytest_vlm.checkpoint.native import not_native
+from pytest_vlm.checkpoint.safetensors_header import read_header
 from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.engine.finite import check_finite
 from pytest_vlm.errors import CheckpointError, EngineError
 from pytest_vlm.settings import LoadSettings
+
+MOST_DESCRIBED = 4  # times; less shows by name in what is missing
 
 
 def choose_device(load: LoadSettings) -> str:
@@ -31,9 +38,17 @@ def import_architecture(folder: Path) -> None:
     A skeleton without weights is built and dropped. What cannot be built is left to `load_model`,
     which says why.
     """
-    with suppress(OSError, ValueError, KeyError, ImportError), torch.device("meta"):
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
+    with suppress(OSError, ValueError, KeyError, ImportError):
+        _skeleton(folder, trust_remote_code=False)
+
+
+def _skeleton(folder: Path, *, trust_remote_code: bool) -> Any:
+    """The model without weights, as config.json describes it."""
+    config = AutoConfig.from_pretrained(
+        folder, trust_remote_code=trust_remote_code, local_files_only=True
+    )
+    with torch.device("meta"):
+        return AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code)
 
 
 @dataclass(frozen=True)
@@ -48,9 +63,12 @@ def load_model(spec: CheckpointSpec, folder: Path) -> LoadedModel:
     """The model in evaluation mode, on the CPU; runs no code of the checkpoint's.
 
     Raises:
-        CheckpointError: weights that do not fit the configuration: they would be random numbers.
+        CheckpointError: weights that do not fit the configuration: they would be random numbers;
+            or that are not finite.
         EngineError: transformers cannot load it for another reason.
     """
+    events = list(_said_before(spec, folder))
+    _check_size(spec, folder)
     auto: Any = AutoModelForImageTextToText
     attention = {}
     if spec.load.attention != "auto":
@@ -60,27 +78,111 @@ def load_model(spec: CheckpointSpec, folder: Path) -> LoadedModel:
         model, info = auto.from_pretrained(
             folder,
             dtype=spec.load.dtype,
-            trust_remote_code=False,
+            trust_remote_code=spec.trust_remote_code,
             local_files_only=True,
             use_safetensors=True,
+            weights_only=True,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # so that they are named below, and refused
             **attention,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (
+        OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError,
+    ) as error:  # fmt: skip
         raise EngineError(f"{spec.name} ({folder}) could not be loaded: {error}") from error
-    for kind, meaning in (
-        ("missing_keys", "has no weights for"),
-        ("mismatched_keys", "has weights of another shape for"),
-    ):
-        if info.get(kind):
-            names = sorted(k if isinstance(k, str) else str(k[0]) for k in info[kind])
-            raise CheckpointError(
-                f"{spec.name} ({folder}) {meaning} {len(names)} tensors, such as {names[0]}; "
-                "config.json and weights do not belong together"
-            )
-    unused = sorted(map(str, info.get("unexpected_keys") or ()))
-    if not unused:
-        return LoadedModel(model.eval(), ())
-    event = f"{len(unused)} tensors of the weights are not used, such as {unused[0]}"
-    return LoadedModel(model.eval(), (event,))
+    _check_complete(f"{spec.name} ({folder})", model, info)
+    if choose_device(spec.load) == "cpu":
+        _detach_from_file(model)
+    check_finite(f"{spec.name} ({folder})", model.state_dict())
+    unused = _names(info, "unexpected_keys")
+    if unused:
+        events.append(f"{len(unused)} tensors of the weights are not used, such as {unused[0]}")
+    return LoadedModel(model.eval(), tuple(events))
+
+
+def _said_before(spec: CheckpointSpec, folder: Path) -> Iterator[str]:
+    """What the card cannot do, known before a weight is read."""
+    attention = spec.load.attention
+    if "/" in attention and not spec.trust_remote_code:
+        raise CheckpointError(
+            f"{spec.name}: attention={attention} is code from the hub, which would be run; choose "
+            "?attention=sdpa, or, if you trust that code, add ?trust_remote_code=yes"
+        )
+    device = choose_device(spec.load)
+    if not device.startswith("cuda") or not torch.cuda.is_available():
+        return
+    dtype = spec.load.dtype
+    if dtype == "auto":
+        config = read_config(folder)
+        dtype = str(config.get("dtype") or config.get("torch_dtype"))
+    capability = torch.cuda.get_device_capability(device)
+    yield from not_native(capability, dtype, attention)
+
+
+def _check_size(spec: CheckpointSpec, folder: Path) -> None:
+    """Whether the weights could fill what config.json describes, before that is allocated.
+
+    What they do not fill is allocated and filled with random numbers, be it 240 TB.
+    """
+    config = read_config(folder)
+    if "quantization_config" in config:  # packed: several parameters in a stored value
+        return
+    stored = sum(read_header(file).parameters for file in folder.glob("*.safetensors"))
+    try:
+        model = _skeleton(folder, trust_remote_code=spec.trust_remote_code)
+        described = sum(parameter.numel() for parameter in model.parameters())
+    except (RuntimeError, OverflowError) as error:
+        raise CheckpointError(
+            f"{spec.name} ({folder}): config.json describes a model that cannot be built: {error}"
+        ) from error
+    except (OSError, ValueError, KeyError, ImportError, TypeError, AttributeError):
+        return  # what is loaded next says it better
+    if described > MOST_DESCRIBED * stored:
+        raise CheckpointError(
+            f"{spec.name} ({folder}): config.json describes {described:,} parameters, the weights "
+            f"have {stored:,}: they do not belong together; copy the config.json that was saved "
+            "with them"
+        )
+
+
+def _check_complete(who: str, model: Any, info: Mapping[str, Any]) -> None:
+    """Every parameter came from the file, in its shape: anything else is a random number."""
+    missing, unused = _names(info, "missing_keys"), _names(info, "unexpected_keys")
+    if missing:
+        every = len(model.state_dict())
+        share = max(0, every - len(missing)) / every if every else 0.0
+        renamed = (
+            f"; {len(unused)} of the weights fit nothing, such as {unused[0]}" if unused else ""
+        )
+        raise CheckpointError(
+            f"{who} has no weights for {len(missing)} tensors, such as {missing[0]} "
+            f"({share:.0%} of {every} matched){renamed}: they would be "
+            "random numbers; config.json and weights do not belong together"
+        )
+    mismatched = list(info.get("mismatched_keys") or ())
+    if mismatched:
+        rows = ", ".join(sorted(_mismatch(row) for row in mismatched)[:5])
+        raise CheckpointError(
+            f"{who} has weights of another shape for {len(mismatched)} tensors, such as {rows}; "
+            "config.json and weights do not belong together"
+        )
+
+
+def _mismatch(row: Any) -> str:
+    if isinstance(row, str) or len(row) != 3:
+        return str(row if isinstance(row, str) else row[0])
+    name, stored, wanted = row
+    return f"{name}: {tuple(stored)} in the file, {tuple(wanted)} by config.json"
+
+
+def _names(info: Mapping[str, Any], kind: str) -> list[str]:
+    return sorted(map(str, info.get(kind) or ()))
+
+
+def _detach_from_file(model: Any) -> None:
+    """Copy what lies in the mapped file: one that is overwritten would change the live weights.
+
+    On the way to another device they are copied anyway.
+    """
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()

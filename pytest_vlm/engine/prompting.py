@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from PIL.Image import Image as PILImage
 from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
@@ -57,9 +58,11 @@ class Prompting:
             template = self.processor.chat_template or self.tokenizer.chat_template
         else:
             try:
-                self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                self.tokenizer = AutoTokenizer.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False
+                )
                 self.image_processor = AutoImageProcessor.from_pretrained(
-                    folder, backend="pil", local_files_only=True
+                    folder, backend="pil", local_files_only=True, trust_remote_code=False
                 )
             except (OSError, ValueError, ImportError, KeyError) as error:
                 raise EngineError(f"{folder} has no usable processor: {error}") from error
@@ -116,11 +119,13 @@ class Prompting:
             turns.insert(0, {"role": "system", "content": [words]})
         if self.template is None:
             return self._image_token * len(sample.frames) + "\n" + sample.query
-        return str(
-            self.tokenizer.apply_chat_template(
+        try:
+            prompt = self.tokenizer.apply_chat_template(
                 turns, chat_template=self.template, tokenize=False, add_generation_prompt=True
             )
-        )
+        except TemplateError as error:
+            raise ValueError(f"the chat template refuses it: {error}") from error
+        return str(prompt)
 
     def _refuse_image_tokens(self, questions: Sequence[Question]) -> None:
         """A text that spells the image token would be taken for a picture."""

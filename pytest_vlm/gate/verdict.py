@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence, Set
 from pytest_vlm.gate.family import family_of, found_together
 from pytest_vlm.gate.plan import PlannedTest, TestOutcome
 from pytest_vlm.report.model import (
+    ANCHORED,
     AbsenceRecord,
     CandidateVerdict,
     ClaimRecord,
@@ -86,11 +87,17 @@ def _told(claim: ClaimRecord) -> str:
 
 
 def _without_anchor(claims: Sequence[ClaimRecord], anchor: str) -> Iterator[str]:
-    """Every "not worse" must have its counterpart."""
-    if not anchor:
+    """Every claim that bounds a loss must have its counterpart, and there must be one."""
+    made = [claim for claim in claims if claim.claim]
+    if not anchor or not made:
         return
-    own = Counter((c.test, c.score) for c in claims if c.claim == "not_worse" and not c.anchor)
-    own.subtract((c.test, c.score) for c in claims if c.claim == "not_worse" and c.anchor)
+    own = Counter((c.test, c.score) for c in made if c.claim in ANCHORED and not c.anchor)
+    own.subtract((c.test, c.score) for c in made if c.anchor)
+    if not own:
+        yield (
+            f"nothing was compared with the anchor {anchor}: only claims of "
+            f"{' and '.join(ANCHORED)} are"
+        )
     for (test, score), missing in own.items():
         if missing > 0:
             yield f"{_short(test)} was not compared with the anchor {anchor} ({score})"
@@ -132,7 +139,7 @@ def _missing(
         if test.test not in ended:
             yield f"{_short(test.test)} never ended"
         elif test.claims and test.test not in absent and ended[test.test] != "failed":
-            made = len({c.id for c in claims if c.test == test.test and not c.anchor})
+            made = _made(claims, test.test)
             if made < test.claims:
                 yield f"{_short(test.test)} made {made} of {test.claims} claims"
         elif test.golden and test.test not in absent | checked and ended[test.test] == "passed":
@@ -141,6 +148,12 @@ def _missing(
         yield "no test about it was collected"
     if planned_claims and not claims and all(test.test in absent for test in planned_claims):
         yield "not one claim could be made"
+
+
+def _made(claims: Sequence[ClaimRecord], test: str) -> int:
+    """Claims of a test; numbers that it only reports stand in for them where it makes none."""
+    told = [claim for claim in claims if claim.test == test and not claim.anchor]
+    return len({claim.id for claim in told if claim.claim} or {claim.id for claim in told})
 
 
 def _left_out(

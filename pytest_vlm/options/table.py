@@ -12,6 +12,7 @@ from pytest_vlm.options.values import (
     count,
     error_rate,
     factor,
+    kinds_of_input,
     one_of,
     samples_source,
     temperature,
@@ -58,6 +59,14 @@ OPTIONS = (
         repeated=True,
     ),
     Option(
+        "allow_different",
+        "allow-different",
+        "KINDS",
+        "what may differ between the checkpoints, by commas: processor, tokenizer, template; by "
+        "default a difference holds the candidate, because it did not see the same question",
+        kinds_of_input,
+    ),
+    Option(
         "samples",
         "samples",
         "SOURCE",
@@ -101,8 +110,8 @@ OPTIONS = (
         "anchor",
         "anchor",
         "[NAME=]SOURCE",
-        "a checkpoint of long ago, such as the last release: every 'not worse' is claimed against "
-        "it as well, so that small losses do not add up",
+        "a checkpoint of long ago, such as the last release: 'not worse' and 'equivalent' bring "
+        "'not worse than the anchor' with them, so that small losses do not add up",
     ),
     Option(
         "anchor_margins",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
 from pytest_vlm.errors import SettingsError
 
 
@@ -81,3 +82,12 @@ def one_of(*known: str) -> Callable[[Any], str]:
         return str(value)
 
     return convert
+
+
+def kinds_of_input(value: Any) -> frozenset[str]:
+    """Some of what makes a question, by commas."""
+    given = frozenset(word.strip() for word in str(value).split(","))
+    if given - set(KINDS_OF_INPUT):
+        unknown = sorted(given - set(KINDS_OF_INPUT))[0]
+        raise SettingsError(f"{unknown!r} is unknown; choose from {', '.join(KINDS_OF_INPUT)}")
+    return given

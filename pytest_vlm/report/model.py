@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 ANSWERING = "answering"
+ANCHORED = ("not_worse", "equivalent")
 GateVerdict = Literal["SHIP", "HOLD", "INCONCLUSIVE", "PARTIAL"]
 
 

@@ -10,19 +10,23 @@ the Royal Statistical Society B 86:1-27.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_vlm.stats.cluster_sums import ClusterSums
-from pytest_vlm.stats.distributions import SMALLEST, normal_quantile, root
+from pytest_vlm.stats.distributions import SMALLEST, normal_quantile, root, root_of_few
 from pytest_vlm.stats.paired_test import Tested
 from pytest_vlm.stats.planning import BETS, POWER, bets
+from pytest_vlm.stats.result import Claim
 
 FRACTIONS = np.array(bets(0.0))
 ROUNDING = 1e-9
 BLOCK = 8192
+MOST_CLUSTERS = 10**8
+PRECISION = 1e-6
 
 Evidence = Callable[[ClusterSums, float], float]
 
@@ -92,33 +96,102 @@ def detectable_by_betting(data: ClusterSums, alpha: float) -> float:
     Taken as independent ±1 differences of the same mean square, a fifth of which is unluckier than
     the loss assumed here.
     """
-    n = data.sums.size
-    scaled = data.sums / data.reach / data.sizes.max()
-    rate = max(float((scaled**2).mean()), 1 - math.pow(alpha, 1 / n))
+    n, rate = data.sums.size, max(_mean_square(data), 1 - math.pow(alpha, 1 / data.sums.size))
 
     def surplus(effect: float) -> float:
-        at = max(rate, effect)
-        luck = normal_quantile(1 - POWER) * math.sqrt(n * max(at - effect**2, 0.0))
-        net, changed = n * effect - luck, n * at
-        losses, wins = (changed + net) / 2, max((changed - net) / 2, 0.0)
-        capital = losses * np.log1p(FRACTIONS) + wins * np.log1p(-FRACTIONS)
-        peak = float(capital.max())
-        return peak + math.log(np.exp(capital - peak).mean()) + math.log(alpha)
+        return _unlucky_log_e(n, max(rate, effect), effect) + math.log(alpha)
 
     if surplus(1.0) < 0:
         return data.reach
-    average = float(data.sizes.mean() / data.sizes.max())
-    return min(data.reach, root(surplus, 1e-6, 1.0) / average * data.reach)
+    return min(data.reach, root(surplus, 1e-6, 1.0) / _fullness(data) * data.reach)
 
 
-class Betting:
+def required_by_betting(data: ClusterSums, claim: Claim, margin: float, alpha: float) -> int | None:
+    """Pairs after which the process shows the claim, of equal sides, with a chance of 0.8.
+
+    For ``no_regression`` those that reveal a loss of `margin`; None for ``better``, and where no
+    number of pairs would do. As in `detectable_by_betting`, clusters stay as large as they are.
+    """
+    if claim == "better":
+        return None
+    rate, bound = _mean_square(data), margin / data.reach * _fullness(data)
+    power = (1 + POWER) / 2 if claim == "equivalent" else POWER  # each of the two processes
+
+    def enough(n: int) -> bool:
+        if claim == "no_regression":
+            at = max(rate, 1 - math.pow(alpha, 1 / data.sums.size), bound)
+            found = _unlucky_log_e(n, at, bound)
+        else:
+            found = _unlucky_log_e(n, rate, 0.0, null=-bound, power=power)
+        return found >= -math.log(alpha)
+
+    most = 1
+    while not enough(most):
+        most *= 2
+        if most > MOST_CLUSTERS:
+            return None
+    return math.ceil(bisect_left(range(most), True, key=enough) * float(data.sizes.mean()))
+
+
+def _unlucky_log_e(
+    n: int, rate: float, mean: float, *, null: float = 0.0, power: float = POWER
+) -> float:
+    """Log E after n increments of -1, 0 and 1, `rate` of which are not 0, on an unlucky day.
+
+    As unlucky as one is with a chance of 1 - `power`; against "the mean is at most `null`".
+    """
+    luck = normal_quantile(1 - power) * math.sqrt(n * max(rate - mean**2, 0.0))
+    changed, net = n * rate, max(n * mean - luck, -n * rate)
+    stakes = FRACTIONS / (1 + null)
+    up, down = (changed + net) / 2, max((changed - net) / 2, 0.0)
+    capital = up * np.log1p(stakes * (1 - null)) + down * np.log1p(-stakes * (1 + null))
+    capital += (n - changed) * np.log1p(-stakes * null)
+    peak = float(capital.max())
+    return peak + math.log(np.exp(capital - peak).mean())
+
+
+def _mean_square(data: ClusterSums) -> float:
+    """Of the increments of whole clusters, in [0, 1]."""
+    return float(((data.sums / data.reach / data.sizes.max()) ** 2).mean())
+
+
+def _fullness(data: ClusterSums) -> float:
+    """The average size of a cluster as a share of the largest."""
+    return float(data.sizes.mean() / data.sizes.max())
+
+
+class Wagers:
+    """What holds of every e-process: nothing is approximate, and few pairs only win little."""
+
+    def __init__(self, clusters: ClusterSums) -> None:
+        self._clusters = clusters
+
+    def detectable(self, alpha: float) -> float:
+        """See `detectable_by_betting`."""
+        return detectable_by_betting(self._clusters, alpha)
+
+    def required(self, claim: Claim, margin: float, alpha: float) -> int | None:
+        """See `required_by_betting`."""
+        return required_by_betting(self._clusters, claim, margin, alpha)
+
+    def too_few(self) -> str:
+        """Never."""
+        return ""
+
+    def unshowable(self, margin: float, alpha: float) -> str:
+        """Never."""
+        return ""
+
+    def warnings(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
+class Betting(Wagers):
     """The capital after all pairs as a test: it errs at most at alpha, whatever the scores.
 
     Clusters may be few and of any size: each is one bet.
     """
-
-    def __init__(self, clusters: ClusterSums) -> None:
-        self._clusters = clusters
 
     def against(self, null: float) -> Tested:
         """P ≤ 1 / E, by Markov's inequality."""
@@ -132,22 +205,6 @@ class Betting:
             self._clusters, level, lambda side, null: float(log_e(side, null)[-1])
         )
 
-    def detectable(self, alpha: float) -> float:
-        """See `detectable_by_betting`."""
-        return detectable_by_betting(self._clusters, alpha)
-
-    def too_few(self) -> str:
-        """Never: few pairs only win little."""
-        return ""
-
-    def unshowable(self, margin: float, alpha: float) -> str:
-        """Never: what the pairs do not show is not rejected."""
-        return ""
-
-    def warnings(self) -> tuple[str, ...]:
-        """None: nothing is approximate."""
-        return ()
-
 
 def betting_interval(data: ClusterSums, level: float, evidence: Evidence) -> tuple[float, float]:
     """The differences against which the evidence stays below 2 / (1 - level), each way."""
@@ -157,9 +214,16 @@ def betting_interval(data: ClusterSums, level: float, evidence: Evidence) -> tup
         edge = side.reach * (1 - ROUNDING)
 
         def doubt(null: float) -> float:
-            return threshold - evidence(side, null)
+            return min(max(threshold - evidence(side, null), -threshold), threshold)
 
-        return -side.reach if doubt(-edge) > 0 else root(doubt, -edge, edge, 1e-7 * side.reach)
+        high, low = edge, float(side.sums.sum() / side.sizes.sum())
+        step = side.reach / math.sqrt(side.sums.size)
+        while high > -edge:
+            low = max(low, -edge)
+            if doubt(low) < 0:
+                return root_of_few(doubt, low, high, PRECISION * side.reach)
+            high, low, step = low, low - step, 2 * step
+        return -side.reach
 
     return lowest(data), -lowest(data.mirrored())
 

@@ -28,5 +28,8 @@ class ClusterSums:
 
     def permuted(self, rng: np.random.Generator) -> ClusterSums:
         """In a random order of clusters."""
-        order = rng.permutation(self.sums.size)
+        return self.taken(rng.permutation(self.sums.size))
+
+    def taken(self, order: NDArray[np.int64]) -> ClusterSums:
+        """In the order of these places."""
         return replace(self, sums=self.sums[order], sizes=self.sizes[order])

@@ -129,6 +129,7 @@ def compare(
     reason = procedure.too_few() or test.assay(lowest, highest)
     if decision.verdict == "pass":
         reason = reason or procedure.unshowable(margin, alpha)
+    stopped_at = None if reason else decision.stopped_at
     low, high = sorted(map(test.shown, procedure.interval(level)))
     p_value = min(max(decision.p_value, SMALLEST), 1.0)
     return ComparisonResult(
@@ -161,13 +162,13 @@ def compare(
         cohens_dz=test.difference / test.spread if test.spread else None,
         cliffs_delta=test.dominance,
         mde=achieved,
-        n_required=test.required(claim, margin, corrected),
+        n_required=procedure.required(claim, margin, corrected),
         identical=b + c == 0,
         warnings=(*procedure.warnings(), *_disagreement(decision, (low, high), level, corrected)),
         e_value=decision.e_value,
-        n_used=test.n if isinstance(sequential, Stream) else decision.stopped_at or test.n,
+        n_used=test.n if isinstance(sequential, Stream) else stopped_at or test.n,
         n_planned=sequential.n if isinstance(sequential, Stream) else test.n,
-        stopped_at=decision.stopped_at,
+        stopped_at=stopped_at,
         path=decision.path,
         target=target,
     )

@@ -56,6 +56,11 @@ def fair_probability(k: int, n: int) -> float:
     return math.exp(ways - n * math.log(2))
 
 
+def binomial_tail(k: float, n: float, probability: float) -> float:
+    """P(X ≥ k) of Binomial(n, probability); k and n may be fractional (design effect)."""
+    return incomplete_beta(k, n - k + 1, probability, 1 - probability) if k > 0 else 1.0
+
+
 def incomplete_beta(a: float, b: float, x: float, y: float) -> float:
     """The regularised incomplete beta function I_x(a, b), for positive a and b.
 
@@ -70,10 +75,8 @@ def incomplete_beta(a: float, b: float, x: float, y: float) -> float:
     if x <= 0 or y <= 0:
         return float(y <= 0)
     if x > (a + 1) / (a + b + 2):
-        return 1 - incomplete_beta(b, a, y, x)
-    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    front += a * math.log(x) + b * math.log(y)
-    return math.exp(front) / a / _fraction(a, b, x)
+        return 1 - _by_fraction(b, a, y, x)
+    return _by_fraction(a, b, x, y)
 
 
 def root(
@@ -86,6 +89,40 @@ def root(
         else:
             high = middle
     return middle
+
+
+def root_of_few(
+    function: Callable[[float], float], low: float, high: float, precision: float
+) -> float:
+    """The same for a function that takes long: where it is still negative, at most `precision` off.
+
+    Regula falsi, the Illinois way: Dowell & Jarratt (1971), "A modified regula falsi method", BIT
+    11:168-174. An end that stays twice counts half, so that both close in; and no step is less than
+    half the precision.
+    """
+    below, above = function(low), function(high)
+    if below >= 0 or above <= 0:
+        return low if below >= 0 else high
+    side = 0
+    while high - low > precision:
+        middle = low + (high - low) * below / (below - above)
+        middle = min(max(middle, low + precision / 2), high - precision / 2)
+        value = function(middle)
+        if value < 0:
+            low, below = middle, value
+            above /= 2 if side < 0 else 1
+        else:
+            high, above = middle, value
+            below /= 2 if side > 0 else 1
+        side = -1 if value < 0 else 1
+    return low
+
+
+def _by_fraction(a: float, b: float, x: float, y: float) -> float:
+    """I_x(a, b) where x is not far above (a + 1) / (a + b + 2)."""
+    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    front += a * math.log(x) + b * math.log(y)
+    return math.exp(front) / a / _fraction(a, b, x)
 
 
 def _fraction(a: float, b: float, x: float) -> float:

@@ -6,7 +6,7 @@ asymptotic are better than exact conditional", BMC Medical Research Methodology 
 
 from __future__ import annotations
 
-from pytest_vlm.stats.distributions import fair_probability, fair_tail
+from pytest_vlm.stats.distributions import SMALLEST, fair_probability, fair_tail
 
 
 def mcnemar_midp(losses: int, wins: int) -> float:
@@ -21,6 +21,3 @@ def mcnemar_midp(losses: int, wins: int) -> float:
         return 1.0
     tail = fair_tail(losses, discordant) + fair_probability(losses, discordant) / 2
     return min(max(tail, SMALLEST), 1.0)
-
-
-SMALLEST = 5e-324

@@ -176,8 +176,7 @@ class PairedMeans:
         z = (normal_quantile(alpha) + normal_quantile(1 - power)) ** 2
         m, seen = self.bound(margin), z * self._variance
         pairs = (seen + math.sqrt(seen**2 + 4 * UNSEEN * z * (self.clusters.reach * m) ** 2)) / 2
-        least = n_least(margin=m / self.clusters.reach, alpha=alpha) if self.clusters.reach else 2
-        return math.ceil(self.deff * max(pairs / m**2, least))
+        return math.ceil(self.deff * max(pairs / m**2, self._least(m, alpha)))
 
     def too_few(self) -> str:
         """One pair, or too few clusters."""
@@ -192,10 +191,7 @@ class PairedMeans:
 
     def unshowable(self, margin: float, alpha: float) -> str:
         """Fewer than would have seen losses of the whole range, as frequent as the margin."""
-        if not self.clusters.reach or not margin:
-            return ""
-        least = n_least(margin=margin / self.clusters.reach, alpha=alpha)
-        if self._equal_clusters >= least:
+        if not margin or self._equal_clusters >= (least := self._least(margin, alpha)):
             return ""
         return (
             f"{self._equal_clusters:.0f} independent pairs could not show a margin of {margin:g} "
@@ -210,7 +206,7 @@ class PairedMeans:
                 "tell checkpoints apart"
             )
         if self.goodness >= ceiling:
-            return "the baseline is perfect, so this data is too easy to tell checkpoints apart"
+            return "the baseline is perfect; data that is so easy proves nothing"
         return ""
 
     def warnings(self) -> tuple[str, ...]:
@@ -227,6 +223,10 @@ class PairedMeans:
                 f"{needed} pairs"
             )
         return tuple(found)
+
+    def _least(self, margin: float, alpha: float) -> int:
+        """Fewest independent pairs that could show a margin."""
+        return n_least(margin=margin / self.clusters.reach, alpha=alpha)
 
     @property
     def _clustered(self) -> bool:

@@ -38,6 +38,9 @@ class Procedure(Protocol):
     def detectable(self, alpha: float) -> float:
         """The achieved minimum detectable effect, as a margin."""
 
+    def required(self, claim: Claim, margin: float, alpha: float) -> int | None:
+        """Pairs that would show the claim if both sides were equal; None where it has no answer."""
+
     def too_few(self) -> str:
         """Why these pairs say nothing; empty where they do."""
 
@@ -96,9 +99,6 @@ class PairedTest(Procedure, Protocol):
 
     def shown(self, difference: float) -> float:
         """A difference as a reader sees it."""
-
-    def required(self, claim: Claim, margin: float, alpha: float) -> int | None:
-        """Pairs that would show the claim if both sides were equal; None where it has no answer."""
 
     def assay(self, floor: float, ceiling: float) -> str:
         """Why this baseline could not tell checkpoints apart; empty where it could."""

@@ -154,42 +154,6 @@ class PairedCounts:
         )
 
 
-def count_pairs(
-    baseline: Values, candidate: Values, clusters: Labels | None = None, ids: Labels | None = None
-) -> PairedCounts:
-    """Count paired 0/1 scores.
-
-    Raises:
-        StatisticsError: what `PairedValues.of` refuses, or a value other than 0 and 1.
-    """
-    return PairedCounts.of(PairedValues.of(baseline, candidate, ids, clusters))
-
-
-def paired_arrays(
-    baseline: Values, candidate: Values
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two arrays of finite numbers in which position i is one sample.
-
-    Raises:
-        StatisticsError: what `PairedValues.of` refuses.
-    """
-    pairs = PairedValues.of(baseline, candidate)
-    return pairs.baseline, pairs.candidate
-
-
-def cluster_index(
-    differences: NDArray[np.float64], clusters: Labels | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and size of each cluster; every pair is one where none are given.
-
-    Raises:
-        StatisticsError: not one name for each pair.
-    """
-    if clusters is not None:
-        clusters = _labels(clusters, "clusters", _Pairing(names=range(differences.size)))
-    return _grouped(differences, clusters)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Pairing:
     """Which value belongs to which.

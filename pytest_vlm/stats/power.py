@@ -157,11 +157,13 @@ def n_required_of_means(
 def power_of(result: ComparisonResult) -> float | None:
     """The chance that an equally good candidate would pass, if as many pairs change.
 
-    None for a claim about a bounded score that stops early: its path is not simulated.
+    None for a claim that stops early and is about a bounded score, or about this dataset only: its
+    path is not simulated.
     """
     discordant = result.n_discordant / result.n
     if result.e_value is not None:
-        if result.kind != "binary" or result.claim != "not_worse":
+        simulated = result.kind == "binary" and result.target == "population"
+        if not simulated or result.claim != "not_worse":
             return None
         passing, _ = anytime_verdicts(
             n=int(result.n_planned / result.deff),

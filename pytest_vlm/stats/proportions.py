@@ -18,6 +18,7 @@ from pytest_vlm.stats.distributions import (
 )
 from pytest_vlm.stats.exact import mcnemar_exact, unconditional_p
 from pytest_vlm.stats.mcnemar import mcnemar_midp
+from pytest_vlm.stats.one_sided import no_further, shown_without
 from pytest_vlm.stats.paired_test import Tested
 from pytest_vlm.stats.pairs import PairedCounts, PairedValues
 from pytest_vlm.stats.planning import POWER, detectable_effect, n_required, pairs_to_detect
@@ -35,7 +36,8 @@ class PairedProportions:
     """Right or wrong, before and after.
 
     Against "no difference" McNemar's mid-p, against a margin the exact unconditional test up to 300
-    pairs and Tango's score above, which may err in 6.8 % of some smaller samples.
+    pairs and Tango's score above, which may err in 6.8 % of some smaller samples; see `one_sided`
+    for where it would err in larger ones.
 
     Attributes:
         counts: of the pairs, where 1 is good.
@@ -133,16 +135,25 @@ class PairedProportions:
             return Tested(z, below, above, UNCONDITIONAL)
         clustered = self.degrees_of_freedom is not None
         method = f"Tango score, design effect {self.deff:.2f}" if clustered else "Tango score"
-        return Tested(z, self._tail(-z), self._tail(z), method)
+        below, above = self._tail(-z), self._tail(z)
+        if self.method == "auto":
+            losses, wins, pairs = self._scaled
+            below = max(below, shown_without(losses, pairs, -null))
+            above = max(above, shown_without(wins, pairs, null))
+        return Tested(z, below, above, method)
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Tango's."""
+        """Tango's; a gain or a loss within it reaches no further than the test shows it."""
         tail = (1 - level) / 2
         if self.degrees_of_freedom is None:
             critical = normal_quantile(tail)
         else:
             critical = student_quantile(tail, self.degrees_of_freedom)
-        return tango_interval(*self._scaled, critical)
+        b, c, n = self._scaled
+        low, high = tango_interval(b, c, n, critical)
+        if self.method != "auto":
+            return low, high
+        return no_further(low, c, n, tail), -no_further(-high, b, n, tail)
 
     def detectable(self, alpha: float) -> float:
         """The achieved minimum detectable effect."""
@@ -188,10 +199,7 @@ class PairedProportions:
                 "could tell checkpoints apart"
             )
         if rate >= ceiling:
-            return (
-                "the baseline gets everything right, so this data is too easy to tell "
-                "checkpoints apart"
-            )
+            return "the baseline gets everything right; data that is so easy proves nothing"
         return ""
 
     def warnings(self) -> tuple[str, ...]:

@@ -65,10 +65,13 @@ class PairedRatios(PairedMeans):
 
     def unshowable(self, margin: float, alpha: float) -> str:
         """So few pairs that all would often lie on one side by chance: 2^-G above alpha."""
-        if 0.5**self.n_clusters <= alpha:
+        least = self._least(margin, alpha)
+        if self.n_clusters >= least:
             return ""
-        least = math.ceil(-math.log2(alpha))
         return f"{self.n_clusters} independent pairs prove nothing; at least {least} are needed"
+
+    def _least(self, margin: float, alpha: float) -> int:
+        return math.ceil(-math.log2(alpha))
 
     def detectable(self, alpha: float) -> float:
         """As a margin of the ratio."""

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from pytest_vlm.stats.cluster_sums import ClusterSums
 from pytest_vlm.stats.means import PairedMeans
 from pytest_vlm.stats.paired_test import Tested
+from pytest_vlm.stats.result import Claim
 
 RESAMPLES = 9999
 ROWS = 128
+DIGITS = 12
 TIE = 1e-6
 
 
@@ -24,6 +27,7 @@ class Resampled:
     def __init__(self, pairs: PairedMeans, rng: np.random.Generator) -> None:
         self._pairs = pairs
         self._rng = rng
+        self._clusters = in_canonical_order(pairs.clusters)
 
     def against(self, null: float) -> Tested:
         """The t test."""
@@ -36,6 +40,10 @@ class Resampled:
     def detectable(self, alpha: float) -> float:
         """By the t test."""
         return self._pairs.detectable(alpha)
+
+    def required(self, claim: Claim, margin: float, alpha: float) -> int | None:
+        """By the t test."""
+        return self._pairs.required(claim, margin, alpha)
 
     def too_few(self) -> str:
         """As for the t test."""
@@ -58,7 +66,7 @@ class SignFlips(Resampled):
 
     def against(self, null: float) -> Tested:
         """(1 + as extreme) / (1 + resamples), Phipson & Smyth (2010)."""
-        clusters = self._pairs.clusters
+        clusters = self._clusters
         below, above = sign_flip_p(clusters.sums - null * clusters.sizes, self._rng)
         statistic = self._pairs.difference - null
         return Tested(statistic, below, above, f"sign-flip permutation, {RESAMPLES:,} draws")
@@ -76,8 +84,21 @@ class Bootstrapped(Resampled):
 
     def interval(self, level: float) -> tuple[float, float]:
         """Of the mean difference; the t test's where all clusters are alike."""
-        found = bootstrap_interval(self._pairs.clusters, level, self._rng)
+        found = bootstrap_interval(self._clusters, level, self._rng)
         return self._pairs.interval(level) if found is None else found
+
+
+def in_canonical_order(clusters: ClusterSums) -> ClusterSums:
+    """The same one in whatever order the pairs come, and with the sides exchanged.
+
+    What is drawn for a cluster goes by its place: so one seed gives one result. Sums are rounded,
+    because the order of additions leaves traces that decide ties.
+    """
+    largest = float(np.abs(clusters.sums).max()) or 1.0
+    rounded = np.round(clusters.sums / largest, DIGITS)
+    towards = -1.0 if math.fsum(rounded) < 0 else 1.0
+    order = np.lexsort((clusters.sizes, towards * rounded))
+    return replace(clusters, sums=rounded * largest).taken(order)
 
 
 def sign_flip_p(

@@ -126,7 +126,7 @@ class ComparisonResult:
     def power(self) -> float | None:
         """The chance that an equally good candidate would pass, if as many pairs change.
 
-        None for a claim about a bounded score that stops early.
+        None for a claim that stops early and is about a bounded score, or this dataset only.
         """
         from pytest_vlm.stats.power import power_of
 

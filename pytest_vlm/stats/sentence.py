@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pytest_vlm.stats.result import ComparisonResult
 
+LEAST_P = 1e-12
+
 
 def percent(share: float) -> str:
     """A share as a percentage: ``96.0 %``."""
@@ -25,14 +27,14 @@ def numbers(result: ComparisonResult) -> str:
     clusters = result.n_clusters
     independent = f" in {clusters} cluster{'s' * (clusters != 1)}" if clusters != result.n else ""
     speaking = "fail" if result.claim == "no_regression" else "pass"
-    p = f"; p = {result.p_value:.3g}" if result.verdict == speaking else ""
+    p = f"; {_p(result.p_value)}" if result.verdict == speaking else ""
     lower = " (lower is better)" if result.better == "lower" else ""
     unit = {"binary": " points", "bounded": "", "positive": " times as much"}[result.kind]
     difference = f"{_difference(result, result.estimate)}{unit}"
     return (
         f"From {before} to {after}{lower}, that is {difference} "
         f"({level} interval {low} to {high}; "
-        f"{_changed(result)} of {result.n} pairs{independent}{p})."
+        f"{_changed(result)} of {result.n} pair{'s' * (result.n != 1)}{independent}{p})."
     )
 
 
@@ -88,14 +90,19 @@ def _mean(result: ComparisonResult, value: float) -> str:
 
 
 def _difference(result: ComparisonResult, value: float) -> str:
-    if result.kind == "binary":
-        return f"{100 * value:+.1f}"
-    return f"{value:+.3f}" if result.kind == "bounded" else f"{value:.3f}"
+    if result.kind == "positive":
+        return f"{value:.3f}"
+    scale, digits = (100, 1) if result.kind == "binary" else (1, 3)
+    return f"{round(scale * value, digits) + 0.0:+.{digits}f}"  # never -0.0
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.3g}" if value >= LEAST_P else f"p < {LEAST_P:g}"
 
 
 def _changed(result: ComparisonResult) -> str:
     if result.identical:
-        return "not one answer differs"
+        return f"not one {'answer' if result.kind == 'binary' else 'value'} differs"
     worse, better = ("lost", "won") if result.kind == "binary" else ("worse", "better")
     return f"{result.b} {worse}, {result.c} {better}"
 
@@ -120,13 +127,15 @@ def _looks(result: ComparisonResult) -> str:
         )
         return f" Undecided after {seen} pairs.{where}"
     left = result.n_planned - result.n_used
-    saved = f"; {left} were not needed" if left else ""
+    saved = f"; {left} {'was' if left == 1 else 'were'} not needed" if left else ""
     return f" Decided after {result.stopped_at} of {result.n_planned} pairs{saved}.{where}"
 
 
 def _next_step(result: ComparisonResult) -> str:
     if result.verdict != "inconclusive" or result.reason:
         return ""
+    if result.target == "dataset" and result.n_used == result.n_planned:
+        return " It lies exactly at the margin."
     low, high = _gains(result)
     if result.n_required is None or result.n_required <= result.n or not low <= 0 <= high:
         return " More pairs would decide it."

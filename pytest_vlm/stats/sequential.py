@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_vlm.stats.betting import betting_interval, detectable_by_betting, log_e, p_of
+from pytest_vlm.stats.betting import Wagers, betting_interval, log_e, p_of
 from pytest_vlm.stats.cluster_sums import ClusterSums
 from pytest_vlm.stats.decision import Decision
 from pytest_vlm.stats.planning import BETS
@@ -51,7 +51,7 @@ class _Hypothesis:
     null: float
 
 
-class EarlyStopping:
+class EarlyStopping(Wagers):
     """One e-process for each hypothesis that the claim, or its opposite, must reject.
 
     Args:
@@ -64,7 +64,7 @@ class EarlyStopping:
     def __init__(
         self, clusters: ClusterSums, stream: Stream | None = None, target: Target = "population"
     ) -> None:
-        self._clusters = clusters
+        super().__init__(clusters)
         self.stream = stream or Stream.of(clusters.sizes.astype(int).tolist())
         self._population = self.stream.n_clusters if target == "dataset" else None
         where = ", of this dataset" if target == "dataset" else ""
@@ -114,20 +114,16 @@ class EarlyStopping:
         )
 
     def detectable(self, alpha: float) -> float:
-        """See `detectable_by_betting`."""
-        return detectable_by_betting(self._clusters, alpha)
+        """See `detectable_by_betting`; no loss of a dataset that was seen goes unnoticed."""
+        known = self._population is not None and self.complete
+        return 0.0 if known else super().detectable(alpha)
 
-    def too_few(self) -> str:
-        """Never: few pairs only win little."""
-        return ""
-
-    def unshowable(self, margin: float, alpha: float) -> str:
-        """Never: what the pairs do not show is not rejected."""
-        return ""
-
-    def warnings(self) -> tuple[str, ...]:
-        """None: nothing is approximate."""
-        return ()
+    def required(self, claim: Claim, margin: float, alpha: float) -> int | None:
+        """See `required_by_betting`; at most the dataset, where it is about no more."""
+        pairs = super().required(claim, margin, alpha)
+        if pairs is None or self._population is None:
+            return pairs
+        return min(pairs, self.stream.n)
 
     def _strongest(
         self, hypotheses: Sequence[_Hypothesis], joined: Callable[..., NDArray[np.float64]]

@@ -13,13 +13,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pytest_vlm.stats.distributions import SMALLEST
 from pytest_vlm.stats.multiplicity import benjamini_hochberg
 
 Kind = Literal["tag", "cluster"]
 Counts = npt.NDArray[np.int64]
 FALSE_DISCOVERY_RATE = 0.1
 LONGEST_NAME = 60
-SMALLEST = 5e-324
 
 
 @dataclass(frozen=True, kw_only=True)

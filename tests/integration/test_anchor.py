@@ -71,3 +71,19 @@ def test_a_factor_that_makes_no_sense_is_refused(gate, project, factor):
     )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*--vlm-anchor-margins: '{factor}' is not a number above 0*"])
+
+
+def test_equivalent_steps_add_up_as_well(gate, project, suite):
+    suite(SUITE.replace("not_worse", "equivalent"))
+    result, (own, anchored) = gate(9, 10)
+    assert (own["claim"], own["verdict"]) == ("equivalent", "pass")
+    assert anchored["anchor"]
+    assert (anchored["claim"], anchored["verdict"]) == ("not_worse", "fail")
+    assert (result.ret, project.verdicts()) == (1, {"B": "HOLD"})
+
+
+def test_an_anchor_that_no_claim_takes_notice_of_holds(gate, project, suite):
+    suite(SUITE.replace("not_worse(margin=0.05)", "better()"))
+    result, _ = gate(4, 0)
+    assert (result.ret, project.verdicts()) == (1, {"B": "HOLD"})
+    result.stdout.fnmatch_lines(["*nothing was compared with the anchor first*"])

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from pytest_vlm.data import open_dataset
+from pytest_vlm.evaluation.shuffling import shuffled
+
 SUITE = """
 from pytest_vlm.scores import exact_match
 
@@ -60,6 +63,19 @@ def test_one_checkpoint_at_a_time_makes_looks_that_double(gate, project):
     _, second, asked = gate(*sides, "--vlm-no-cache", "--vlm-max-loaded", "2")
     assert asked["A"] == asked["B"] == second["result"]["n_used"] < 512
     assert second["result"] == first["result"]
+
+
+def test_what_was_asked_too_much_changes_no_verdict(gate, project):
+    """Of 256 answers that one load brings, the last ones of the baseline are empty."""
+    path = project.samples(512)
+    order = [sample.id for sample in shuffled(open_dataset(path))]
+    lost = dict.fromkeys(order[5:20:10], "a dog")
+    sides = {"answers": {order[2]: "a dog", **dict.fromkeys(order[192:256], "")}}, {"answers": lost}
+    results = [
+        gate(*sides, "--vlm-no-cache", "--vlm-max-loaded", fits)[1]["result"] for fits in "12"
+    ]
+    assert results[0] == results[1]
+    assert (results[0]["verdict"], results[0]["n_used"]) == ("pass", 192)
 
 
 def test_a_sorted_dataset_fools_nobody(gate, project):
@@ -123,3 +139,23 @@ def test_a_target_without_early_stopping_is_refused(project, suite):
     )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*add --vlm-sequential anytime*"])
+
+
+def test_a_measurement_is_made_of_all_samples_at_once(project, suite):
+    suite(
+        """
+        from pytest_vlm.scores.score import score
+
+        @score(name="in time", kind="bounded", needs={"measurement"})
+        def in_time(case):
+            return 0.5 + case.prediction.measurement.seconds
+
+        def test_speed(compare, samples):
+            compare(samples, score=in_time).assert_not_worse(margin=0.2)
+        """
+    )
+    project.samples(400)
+    sides = project.checkpoint("A"), project.checkpoint("B")
+    project.gate(*sides, options=("--vlm-sequential", "anytime"))
+    [record] = [r for r in project.report()["records"] if r["kind"] == "ClaimRecord"]
+    assert (record["result"]["method"][:8], record["result"]["path"]) == ("paired t", [])

@@ -365,7 +365,7 @@ def change_weights(folder: Path, change) -> Path:
 def test_attention_that_is_not_finite_is_no_map(tmp_path):
     folder = change_weights(
         save_tiny_llava(tmp_path / "nan"),
-        lambda w: w[next(n for n in w if "q_proj" in n and "language" in n)].fill_(torch.nan),
+        lambda w: w[next(n for n in w if "q_proj" in n and "language" in n)].fill_(3e38),
     )
     sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
     with (
@@ -392,8 +392,6 @@ def test_a_shape_that_does_not_fit_is_named(tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with (
         Session(Settings(checkpoints=(f"shape={folder}",)), folder=tmp_path) as session,
-        pytest.raises(
-            CheckpointError, match=r"weights of another shape for 2 tensors, such as lm_head"
-        ),
+        pytest.raises(CheckpointError, match=r"vocab_size = 18, but .* has 17 rows"),
     ):
         session.engine(session.baseline)

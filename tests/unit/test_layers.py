@@ -18,6 +18,8 @@ PURE = (
     "protocols",
     "errors",
     "kinds",
+    "checkpoint.native",
+    "checkpoint.redaction",
     "checkpoint.spec",
     "evaluation.dataset",
     "evaluation.dataset_digest",

@@ -10,6 +10,7 @@ import pytest
 from pytest_vlm.cache import digests
 from pytest_vlm.cache.database import Database
 from pytest_vlm.cache.digests import FileDigests
+from pytest_vlm.cache.payload import checksum
 
 
 class Counting:
@@ -85,4 +86,13 @@ def test_a_name_that_is_no_text(remembered, settled, compute):
 def test_a_damaged_digest_is_computed_again(remembered, settled):
     digest = remembered.of(settled)
     remembered._database.write("UPDATE digests SET digest = ?", [("0",)])
+    assert remembered.of(settled) == digest
+
+
+def test_a_digest_of_an_earlier_release_is_not_taken(remembered, settled):
+    digest = remembered.of(settled)
+    status = settled.stat()
+    signature = f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
+    row = (signature, "old", checksum(os.fsencode(settled.resolve()), b"old"))
+    remembered._database.write("UPDATE digests SET signature = ?, digest = ?, checksum = ?", [row])
     assert remembered.of(settled) == digest

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from pytest_vlm.checkpoint.folder import INDEX, check_comparable, inspect_folder
+from pytest_vlm.checkpoint.catalog import CheckpointCatalog
+from pytest_vlm.checkpoint.folder import INDEX, check_comparable, file_digest, inspect_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError, CheckpointMismatch
 
@@ -69,6 +73,11 @@ def test_says_what_the_checkpoint_is(folder):
     assert found.processor
 
 
+def test_a_tokenizer_without_a_limit_is_stock(folder):
+    edit(folder / "tokenizer_config.json", model_max_length=int(1e30))
+    assert inspect_folder(folder).tokenizer
+
+
 def test_adds_up_shards(shards):
     found = inspect_folder(shards)
     assert (found.parameters, found.bytes, found.dtypes) == (8, 16, ("F16",))
@@ -122,7 +131,8 @@ def test_no_weights(folder):
 
 @pytest.mark.parametrize("pickle", ["pytorch_model.bin", "model.pt", "model.pth"])
 def test_pickled_weights_are_refused(folder, pickle):
-    (folder / "model.safetensors").rename(folder / pickle)
+    (folder / "model.safetensors").unlink()
+    torch.save({"w": torch.zeros(2, 3)}, folder / pickle)
     with pytest.raises(CheckpointError, match=rf"only pickled weights \({pickle}\), .*run code"):
         inspect_folder(folder)
 
@@ -244,3 +254,108 @@ def test_a_file_that_is_added_is_seen(folder):
     write(folder / "generation_config.json", {"temperature": 2.0})
     with pytest.raises(CheckpointError, match="was changed"):
         found.check_unchanged()
+
+
+def digest_that(change):
+    """A digest of files that lets something happen in between."""
+
+    def digest(path: Path) -> str:
+        change()
+        return file_digest(path)
+
+    return digest
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "new.json"])
+def test_a_file_that_changes_while_it_is_read_is_seen(folder, name):
+    content = (folder / name).read_bytes() if (folder / name).exists() else b"{}"
+    with pytest.raises(CheckpointError, match="was changed while it was used"):
+        inspect_folder(folder, digest_that(lambda: (folder / name).write_bytes(content)))
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="file modes are POSIX")
+def test_a_folder_that_may_not_be_looked_into_is_named():
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        (Path(parent) / "closed").mkdir(mode=0o000)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(CheckpointError, match="closed cannot be read: Permission denied"):
+                inspect_folder(Path(parent) / "closed")
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_named(folder):
+    vanish = digest_that(lambda: (folder / "tokenizer_config.json").unlink(missing_ok=True))
+    with pytest.raises(CheckpointError, match=r"tokenizer_config\.json cannot be read"):
+        inspect_folder(folder, vanish)
+
+
+CODE = {"auto_map": {"AutoModel": "modeling_own.Model"}}
+
+
+def test_code_that_a_stock_class_replaces_is_a_remark(folder):
+    edit(folder / "config.json", model_type="qwen3_vl", **CODE)
+    (remark,) = inspect_folder(folder).remarks
+    assert "its own code, config.json (auto_map: modeling_own.Model), is not run" in remark
+
+
+def test_code_that_is_needed_is_accepted_only_where_it_is_trusted(folder):
+    edit(folder / "config.json", model_type="own", **CODE)
+    with pytest.raises(CheckpointError, match=r"if you trust it, add \?trust_remote_code=yes"):
+        inspect_folder(folder)
+    assert inspect_folder(folder, trust_remote_code=True).remarks == ()
+
+
+def test_code_counts_for_the_fingerprint(folder, copy):
+    (copy / "modeling_own.py").write_text("pass")
+    assert inspect_folder(copy).fingerprint != inspect_folder(folder).fingerprint
+
+
+def differ_in_all(path: Path) -> None:
+    change_template(path)
+    edit(path / "tokenizer.json", normalizer={"type": "Lowercase"})
+    edit(path / "preprocessor_config.json", patch_size=16)
+
+
+def catalog_of(folder: Path, copy: Path):
+    specs = [CheckpointSpec(name=n, source=str(p)) for n, p in (("A", folder), ("B", copy))]
+    return CheckpointCatalog(in_folders=True), *specs
+
+
+def test_differences_are_named_with_the_option_that_allows_them(folder, copy):
+    differ_in_all(copy)
+    catalog, a, b = catalog_of(folder, copy)
+    with pytest.raises(
+        CheckpointMismatch, match=r"add --vlm-allow-different processor,template,tokenizer$"
+    ):
+        catalog.check_comparable(a, b)
+
+
+@pytest.mark.parametrize("kind", ["template", "tokenizer", "processor"])
+def test_each_difference_needs_its_own_word(folder, copy, kind):
+    differ_in_all(copy)
+    catalog, a, b = catalog_of(folder, copy)
+    every = frozenset({"template", "tokenizer", "processor"})
+    catalog.check_comparable(a, b, every)
+    with pytest.raises(CheckpointMismatch):
+        catalog.check_comparable(a, b, every - {kind})
+
+
+def test_an_allowed_difference_is_a_remark(folder, copy):
+    change_template(copy)
+    catalog, a, b = catalog_of(folder, copy)
+    allowed = frozenset({"template", "tokenizer"})
+    (remark,) = catalog.remarks(a, b, allowed)
+    assert remark.startswith("its chat template differs from that of the baseline A, as allowed")
+    assert list(catalog.remarks(a, b)) == []
+
+
+def test_trusted_code_is_a_remark(folder, copy):
+    catalog, a, b = catalog_of(folder, copy)
+    trusting = replace(b, trust_remote_code=True)
+    assert "B runs code of its own (trust_remote_code=yes)" in list(catalog.remarks(a, trusting))

@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_vlm.checkpoint.safetensors_header import read_header
 from pytest_vlm.errors import CheckpointError
@@ -31,6 +33,7 @@ def test_reads_shapes_dtypes_and_sizes(weights):
     assert header.shapes == {"a": (2, 3), "b": (5,)}
     assert header.dtypes == {"a": "F32", "b": "F16"}
     assert (header.parameters, header.bytes) == (11, 34)
+    assert header.metadata == {"format": "pt"}
 
 
 def test_a_file_without_tensors_is_complete(tmp_path):
@@ -61,7 +64,10 @@ def test_an_extra_tail_is_refused(weights):
         (b"\1\0\0", r"is not a complete safetensors file \(3 bytes\)"),
         ((2**40).to_bytes(8, "little") + b"{}", "is not a complete safetensors file"),
         ((300).to_bytes(8, "little") + b"{}", "is not a complete safetensors file"),
-        (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer; run: git lfs"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            "a Git LFS pointer, not weights; run: git lfs pull",
+        ),
         (b"<!DOCTYPE html><html><head>", "is a web page, not weights"),
         (b"<html><head></head></html>", "is a web page, not weights"),
         (with_header(b"{nonsense}"), "has a damaged safetensors header"),
@@ -118,3 +124,62 @@ def test_offsets_beyond_the_file_are_refused(tmp_path):
     path.write_bytes(with_header(json.dumps({"a": entry}).encode(), b"\0" * 4))
     with pytest.raises(CheckpointError, match="an incomplete copy"):
         read_header(path)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fuzz") / "model.safetensors"
+    safetensors.save_file(TENSORS, path, metadata={"format": "pt"})
+    return path.read_bytes()
+
+
+def library_reads(data: bytes) -> bool:
+    try:
+        safetensors.load(data)
+    except Exception:
+        return False
+    return True
+
+
+@given(damage=st.data())
+def test_damage_is_refused_or_leaves_a_file_that_the_library_reads(
+    original, tmp_path_factory, damage
+):
+    data = bytearray(original[: damage.draw(st.integers(0, len(original)), label="length")])
+    places = st.tuples(st.integers(0, max(len(data) - 1, 0)), st.integers(0, 255))
+    for place, value in damage.draw(st.lists(places, max_size=4), label="bytes") if data else ():
+        data[place] = value
+    path = tmp_path_factory.mktemp("damaged") / "model.safetensors"
+    path.write_bytes(data)
+    try:
+        header = read_header(path)
+    except CheckpointError as error:
+        assert str(path) in str(error)
+    else:
+        assert header.bytes < len(data)
+        assert library_reads(bytes(data))
+
+
+@given(
+    entries=st.dictionaries(
+        st.text(max_size=5),
+        st.fixed_dictionaries(
+            {
+                "dtype": st.sampled_from(["F32", "F16", "X", "", None]),
+                "shape": st.lists(st.integers(-1, 2**70), max_size=3) | st.none(),
+                "data_offsets": st.lists(st.integers(-2, 2**70), max_size=3),
+            }
+        )
+        | st.none(),
+        max_size=3,
+    )
+)
+def test_invented_headers_are_refused_or_read_by_the_library(tmp_path_factory, entries):
+    data = with_header(json.dumps(entries).encode())
+    path = tmp_path_factory.mktemp("invented") / "model.safetensors"
+    path.write_bytes(data)
+    try:
+        read_header(path)
+    except CheckpointError:
+        return
+    assert library_reads(data)

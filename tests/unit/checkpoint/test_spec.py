@@ -8,6 +8,8 @@ from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoint, parse_c
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.settings import LoadSettings
 
+TOKEN = "hf_" + "aB3" * 11
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
@@ -75,13 +77,49 @@ def test_a_path_with_a_question_mark_that_exists_wins():
         ("é=weak", "the name 'é' may only hold"),
         ("A\n=weak", "may only hold"),
         ("lr=2", "the name 'lr=2' may only hold letters, .*; write NAME=path/to/folder"),
-        ("weak?dtyp=float32", "unknown setting 'dtyp'; known are attention, device, dtype"),
+        (
+            "weak?dtyp=float32",
+            "unknown setting 'dtyp'; known are attention, device, dtype, trust_remote_code",
+        ),
         ("weak?__class__=x", "unknown setting '__class__'"),
+        ("weak?trust_remote_code=True", "trust_remote_code is yes or no, not 'True'"),
     ],
 )
 def test_refuses_with_what_to_write(text, message):
     with pytest.raises(SettingsError, match=message):
         parse_checkpoint(text)
+
+
+def test_code_is_trusted_for_one_checkpoint_by_its_own_words_only():
+    spec = parse_checkpoint("B=org/model?trust_remote_code=yes&dtype=float16")
+    assert spec.trust_remote_code
+    assert parse_checkpoint(spec.argument()) == spec
+    assert not parse_checkpoint("B=org/model?trust_remote_code=no").trust_remote_code
+    assert not parse_checkpoint("B=org/model").trust_remote_code
+    assert "trust" not in parse_checkpoint("B=org/model").argument()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"B={TOKEN}",
+        f"org/model?hf_token={TOKEN}",
+        "B=http://host/v1?token=sesame",
+        "B=https://me:sesame@host/v1",
+        f"weak?device={TOKEN}",
+    ],
+)
+def test_a_secret_is_refused_and_not_repeated(text):
+    with pytest.raises(SettingsError, match=r"holds a secret, .*hf auth login") as caught:
+        parse_checkpoint(text)
+    assert TOKEN not in str(caught.value)
+    assert "sesame" not in str(caught.value)
+    assert "***" in str(caught.value)
+
+
+def test_a_folder_that_looks_like_a_secret_is_a_folder(here):
+    (here / TOKEN).mkdir()
+    assert parse_checkpoint(f"B={TOKEN}").source == TOKEN
 
 
 def test_the_first_is_the_baseline_and_the_order_stays():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_vlm.gate.family import family_of, family_size, found_together
@@ -108,4 +110,29 @@ def test_an_anchor_is_missed_where_it_was_not_asked():
 def test_a_claim_against_the_anchor_is_no_second_claim():
     tests = planned("answers", "B", claims=2)
     verdict = judge(tests, [not_worse(anchor=False), not_worse(anchor=True)], anchor="first")
+    assert verdict.reasons == ("answers[B] made 1 of 2 claims",)
+
+
+def test_an_anchor_that_nothing_was_compared_with_protects_from_nothing():
+    tests = planned("s1", "B")
+    alone = [regression(0.9, score="s1")]
+    assert judge(tests, alone).verdict == "SHIP"
+    missed = judge(tests, alone, anchor="first")
+    assert missed.verdict == "HOLD"
+    assert missed.reasons == (
+        "nothing was compared with the anchor first: only claims of not_worse and equivalent are",
+    )
+
+
+def test_equivalence_is_claimed_against_the_anchor_too():
+    tests = planned("answers", "B")
+    alike = replace(not_worse(anchor=False), claim="equivalent")
+    assert judge(tests, [alike], anchor="first").verdict == "HOLD"
+    assert judge(tests, [alike, not_worse(anchor=True)], anchor="first").verdict == "SHIP"
+
+
+def test_numbers_that_are_only_reported_are_no_claim():
+    tests = planned("answers", "B", claims=2)
+    told = replace(not_worse(anchor=False), id="answers[B]#9", claim="", verdict="reported")
+    verdict = judge(tests, [not_worse(anchor=False), told])
     assert verdict.reasons == ("answers[B] made 1 of 2 claims",)

@@ -7,9 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from pytest_vlm.stats.betting import Betting, EProcess, betting_interval, log_e
+from pytest_vlm.stats.betting import (
+    Betting,
+    EProcess,
+    betting_interval,
+    log_e,
+    required_by_betting,
+)
 from pytest_vlm.stats.cluster_sums import ClusterSums
 from pytest_vlm.stats.planning import n_least_anytime
+from pytest_vlm.stats.power import anytime_verdicts
 
 
 def pairs(*, b=0, c=0, ties=0):
@@ -122,3 +129,36 @@ def test_betting_never_errs_where_a_t_test_does():
         data = ClusterSums(sums=values, sizes=np.ones(30), reach=1.0)
         wrong += Betting(data).against(-0.02).above <= 0.05
     assert wrong <= 35
+
+
+@pytest.mark.parametrize(("discordant", "margin"), [(0.05, 0.05), (0.1, 0.05), (0.3, 0.1)])
+def test_as_many_pairs_as_it_says_are_required(discordant, margin):
+    """Four of five equal candidates pass by then, and by no means all."""
+    changed = round(discordant * 100)
+    seen = pairs(b=changed, c=changed, ties=200 - 2 * changed)
+    n = required_by_betting(seen, "not_worse", margin, 0.05)
+    passed, _ = anytime_verdicts(n=n, margin=margin, discordant=discordant)
+    assert 0.78 <= passed <= 0.92
+    assert required_by_betting(seen, "equivalent", margin, 0.05) > n
+    assert required_by_betting(seen, "better", margin, 0.05) is None
+
+
+def test_without_discordance_the_fewest_pairs_are_required():
+    for margin in (0.02, 0.05, 0.1):
+        least = n_least_anytime(margin=margin)
+        assert required_by_betting(pairs(ties=30), "not_worse", margin, 0.05) == least
+
+
+def test_a_regression_is_revealed_by_as_many_pairs_as_are_required():
+    """Of the same mean square, a loss that is a tenth of the pairs is then detectable."""
+    n = required_by_betting(pairs(b=15, c=15, ties=170), "no_regression", 0.1, 0.05)
+    share = round(0.075 * n)
+    enough = Betting(pairs(b=share, c=share, ties=n - 2 * share)).detectable(0.05)
+    assert enough == pytest.approx(0.1, rel=0.02)
+
+
+def test_clusters_of_many_require_more_pairs():
+    once = pairs(b=5, c=5, ties=90)
+    five = ClusterSums(sums=5 * once.sums, sizes=5 * once.sizes, reach=1.0)
+    alone = required_by_betting(once, "not_worse", 0.05, 0.05)
+    assert required_by_betting(five, "not_worse", 0.05, 0.05) == 5 * alone

@@ -7,7 +7,11 @@ import pytest
 
 from pytest_vlm.stats import compare
 from pytest_vlm.stats.clusters import cluster_design, cluster_t
-from pytest_vlm.stats.pairs import count_pairs
+from pytest_vlm.stats.pairs import PairedCounts, PairedValues
+
+
+def count_pairs(before, after, clusters):
+    return PairedCounts.of(PairedValues.of(before, after, clusters=clusters))
 
 
 def repeated(sides, times):

@@ -16,6 +16,7 @@ from pytest_vlm.stats.distributions import (
     normal_quantile,
     normal_tail,
     root,
+    root_of_few,
     student_quantile,
     student_tail,
 )
@@ -68,6 +69,12 @@ def test_incomplete_beta(a, b, x):
     )
 
 
+def test_where_the_fraction_changes_sides():
+    """Rounding puts both x and 1 - x above the place where the other one converges faster."""
+    t, df = 1.723743561562656, 207
+    assert student_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-10)
+
+
 def test_a_million_pairs():
     assert fair_tail(500_800, 1_000_000) == pytest.approx(
         stats.binom.sf(500_800, 1_000_000, 0.5), rel=1e-6
@@ -77,3 +84,23 @@ def test_a_million_pairs():
 @given(st.floats(-5, 5))
 def test_root(where):
     assert root(lambda x: x - where, -6, 6) == pytest.approx(where, abs=1e-14)
+
+
+@pytest.mark.parametrize("where", [-0.999, -0.3, 0.0, 1e-9, 0.7, 0.99999])
+@pytest.mark.parametrize("steep", [1e-3, 1.0, 1e6])
+def test_a_root_of_few_evaluations(where, steep):
+    asked = []
+
+    def function(x):
+        asked.append(x)
+        return min(max(steep * (x - where) ** 3, -3.0), 3.0)
+
+    found = root_of_few(function, -1.0, 1.0, 1e-6)
+    assert function(found) < 0
+    assert where - 1e-6 <= found < where
+    assert len(asked) < 60
+
+
+def test_a_root_at_the_end_is_the_end():
+    assert root_of_few(lambda x: x + 2, -1.0, 1.0, 1e-6) == -1
+    assert root_of_few(lambda x: x - 2, -1.0, 1.0, 1e-6) == 1

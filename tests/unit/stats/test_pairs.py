@@ -12,10 +12,19 @@ import numpy as np
 import pytest
 
 from pytest_vlm.errors import StatisticsError
-from pytest_vlm.stats.pairs import PairedValues, cluster_index, count_pairs, paired_arrays
+from pytest_vlm.stats.pairs import PairedCounts, PairedValues
 
 NAN, INF = math.nan, math.inf
 BEFORE, AFTER = [1, 1, 0, 0, 1], [0, 1, 1, 0, 1]
+
+
+def paired_arrays(before, after):
+    pairs = PairedValues.of(before, after)
+    return pairs.baseline, pairs.candidate
+
+
+def count_pairs(before, after, clusters=None):
+    return PairedCounts.of(PairedValues.of(before, after, clusters=clusters))
 
 
 def test_counts_each_kind_of_pair():
@@ -294,7 +303,8 @@ class TestClusters:
         ],
     )
     def test_are_any_names_in_order(self, clusters):
-        sums, sizes = cluster_index(np.array([1.0, 2.0, 4.0]), clusters)
+        pairs = PairedValues.of([0, 0, 0], [1, 2, 4], clusters=clusters)
+        sums, sizes = pairs.cluster_index(pairs.candidate)
         assert (sums.tolist(), sizes.tolist()) == ([5, 2], [2, 1])
 
     def test_are_columns_and_tensors_too(self):

@@ -100,3 +100,32 @@ def test_bca_without_any_spread_is_the_usual_interval():
 def test_refuses_methods_that_a_kind_does_not_have(kind, method):
     with pytest.raises(StatisticsError, match=f"unknown method '{method}' for a {kind} score"):
         compare(baseline=[1, 1], candidate=[1, 1], claim="better", kind=kind, method=method)
+
+
+@pytest.mark.parametrize("method", ["permutation", "bca"])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_one_seed_gives_one_result_in_any_order(method, clustered):
+    rng = np.random.default_rng(11)
+    before, after = rng.choice([0, 0.2, 0.5, 0.9, 1], size=(2, 45))
+    images = rng.integers(0, 20, size=45) if clustered else np.arange(45)
+    place = rng.permutation(45)
+    claim = {"claim": "not_worse", "margin": 0.1, "kind": "bounded", "method": method}
+    one = compare(baseline=before, candidate=after, clusters=images.tolist(), **claim)
+    other = compare(
+        baseline=before[place], candidate=after[place], clusters=images[place].tolist(), **claim
+    )
+    assert other.p_value == one.p_value
+    assert other.ci == pytest.approx(one.ci, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", ["permutation", "bca"])
+def test_exchanging_the_sides_mirrors_what_is_drawn(method):
+    rng = np.random.default_rng(12)
+    before, after = rng.uniform(size=(2, 45))
+    given = {"kind": "bounded", "method": method, "claim": "no_regression", "mde": 0.1}
+    lost = compare(baseline=before, candidate=after, **given)
+    won = compare(
+        baseline=after, candidate=before, **{**given, "claim": "better", "margin": 0, "mde": None}
+    )
+    assert won.p_value == lost.p_value
+    assert [-edge for edge in reversed(won.ci)] == pytest.approx(lost.ci, abs=1e-12)

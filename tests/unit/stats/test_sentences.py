@@ -151,7 +151,8 @@ from pytest_vlm.stats import compare
             {"b": 30, "c": 20, "both": 280, "neither": 110},
             "Not shown: a loss of 5 points is not ruled out. From 70.5 % to 68.2 %, that is"
             " -2.3 points (90 % interval -6.1 to +2.4; 30 lost, 20 won of 440 pairs). "
-            "Undecided after all 440 pairs. More pairs would decide it.",
+            "Undecided after all 440 pairs. Two equal checkpoints would need about 690 pairs"
+            " to show it.",
         ),
         (
             {"claim": "not_worse", "margin": 0.05, "sequential": "anytime", "target": "dataset"},
@@ -166,8 +167,37 @@ from pytest_vlm.stats import compare
             {"b": 3, "c": 3, "both": 40, "neither": 10},
             "Not shown: a loss of 5 points is not ruled out. From 76.8 % to 76.8 %, that is"
             " +0.0 points (90 % interval -14.1 to +12.9; 3 lost, 3 won of 56 pairs). "
-            "Undecided after all 56 pairs. Two equal checkpoints would need about 290 pairs"
+            "Undecided after all 56 pairs. Two equal checkpoints would need about 649 pairs"
             " to show it.",
+        ),
+        (
+            {"claim": "not_worse", "margin": 0.05, "sequential": "anytime"},
+            {"b": 195, "both": 405},
+            "Not shown: the baseline gets everything right; data that is so easy proves "
+            "nothing. From 100.0 % to 67.5 %, that is -32.5 points (90 % interval -36.6 to "
+            "-27.3; 195 lost, 0 won of 600 pairs). Undecided after all 600 pairs.",
+        ),
+        (
+            {"claim": "not_worse", "margin": 0.25, "sequential": "anytime", "target": "dataset"},
+            {"b": 1, "both": 2, "neither": 1},
+            "Not shown: the candidate is worse, though not clearly by more than 25 points. "
+            "From 75.0 % to 50.0 %, that is -25.0 points (90 % interval -25.0 to -25.0; 1 "
+            "lost, 0 won of 4 pairs). Undecided after all 4 pairs. It holds for this dataset "
+            "only. It lies exactly at the margin.",
+        ),
+        (
+            {"claim": "not_worse", "margin": 0.05, "sequential": "anytime", "target": "dataset"},
+            {"both": 1, "neither": 1},
+            "Not worse: a loss of 5 points or more is ruled out. From 50.0 % to 50.0 %, that"
+            " is +0.0 points (90 % interval +0.0 to +0.0; not one answer differs of 2 pairs; "
+            "p < 1e-12). Decided after 2 of 2 pairs. It holds for this dataset only.",
+        ),
+        (
+            {"claim": "not_worse", "margin": 0.05, "kind": "positive"},
+            {"both": 4},
+            "Not shown: a loss of 5 % is not ruled out. From 1 to 1, that is 1.000 times as much"
+            " (90 % interval 1.000 to 1.000; not one value differs of 4 pairs). Two equal "
+            "checkpoints would need about 5 pairs to show it.",
         ),
     ],
 )

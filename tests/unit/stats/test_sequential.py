@@ -162,3 +162,41 @@ def test_bounded_scores_are_followed_too():
 def test_refuses_what_cannot_be_followed(arguments, message):
     with pytest.raises(StatisticsError, match=message):
         compare(baseline=[1, 1, 1], candidate=[1, 1, 1], **arguments)
+
+
+DATASET = {"sequential": "anytime", "target": "dataset"}
+
+
+def test_no_regression_of_this_dataset_is_certain_in_the_end():
+    """Five pairs say nothing of others, and everything of themselves."""
+    better, worse = ([1, 1, 0, 0, 1], [1, 1, 0, 1, 1]), ([1, 1, 0, 0, 1], [1, 0, 0, 0, 1])
+    claim = {"claim": "no_regression", "mde": 0.05, **DATASET}
+    for (before, after), verdict in ((better, "pass"), (worse, "fail")):
+        result = compare(baseline=before, candidate=after, **claim)
+        assert (result.verdict, result.power) == (verdict, None)
+    assert compare(baseline=[1, 0], candidate=[1, 0], **claim).mde == 0
+
+
+def test_the_interval_of_a_dataset_that_was_seen_holds_its_mean():
+    rng = np.random.default_rng(8)
+    for seed in range(20):
+        before, after = rng.uniform(0, 100, size=(2, 30))
+        result = compare(
+            baseline=before,
+            candidate=after,
+            kind="bounded",
+            bounds=(0, 100),
+            claim="not_worse",
+            margin=8,
+            alpha=1e-6,
+            rng=seed,
+            **DATASET,
+        )
+        low, high = result.ci
+        assert low <= result.estimate <= high
+        assert high - low < 1e-3
+
+
+def test_a_broken_baseline_is_never_decided():
+    result = compare(baseline=[1] * 400, candidate=[0, 1] * 200, **NOT_WORSE)
+    assert (result.verdict, result.stopped_at, result.n_used) == ("inconclusive", None, 400)
