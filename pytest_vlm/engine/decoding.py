@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from PIL.Image import Image as PILImage
@@ -18,6 +20,7 @@ from pytest_vlm.settings import GenerationSettings
 
 THREADS = 2
 AHEAD = 2
+WORTH_A_THREAD = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,19 @@ def decode_ahead(
 ) -> Iterator[list[Question]]:
     """The batches in order; questions about one picture share it, decoded once a batch.
 
-    The first batch is decoded here: nobody would wait less if a thread did it.
+    The first batch is decoded here: nobody would wait less if a thread did it. So are batches of
+    small pictures: handing the interpreter to and fro costs more than they do.
     """
     remaining = iter(batches)
-    pending: deque[Future[list[Question]]] = deque()
+    pending: deque[Callable[[], list[Question]]] = deque()
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="vlm-decode")
 
     def submit(count: int) -> None:
         for batch in islice(remaining, count):
-            pending.append(threads.submit(_decode, batch, settings))
+            if _pixels(batch) < WORTH_A_THREAD:
+                pending.append(partial(_decode, batch, settings))
+            else:
+                pending.append(threads.submit(_decode, batch, settings).result)
 
     try:
         first = list(islice(remaining, 1))
@@ -80,9 +87,18 @@ def decode_ahead(
             yield _decode(batch, settings)
         while pending:
             submit(1)
-            yield pending.popleft().result()
+            yield pending.popleft()()
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _pixels(samples: Sequence[Sample]) -> int:
+    """Of all pictures; a broken one is found out when it is decoded."""
+    total = 0
+    for frame in {frame for sample in samples for frame in sample.frames}:
+        with suppress(SamplesError):
+            total += math.prod(frame.size)
+    return total
 
 
 def _decode(samples: Sequence[Sample], settings: GenerationSettings) -> list[Question]:

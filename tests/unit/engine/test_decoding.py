@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from pytest_vlm.engine.decoding import decode_ahead, picture_places, thin_videos
+from pytest_vlm.evaluation import pictures
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
 from pytest_vlm.settings import GenerationSettings
 
@@ -13,14 +16,36 @@ def ask(name: str, image: bytes) -> Sample:
     return Sample.ask(id=name, image=image, query="?", cluster="c")
 
 
-def test_batches_and_samples_keep_their_order(picture):
-    samples = [ask(str(n), picture((8 + n, 8))) for n in range(23)]
+@pytest.mark.parametrize("side", [8, 640])
+def test_batches_and_samples_keep_their_order(picture, side):
+    """Of small pictures, and of those that threads decode."""
+    samples = [ask(str(n), picture((side + n, side))) for n in range(23)]
     batches = [samples[start : start + 3] for start in range(0, 23, 3)]
     opened = list(decode_ahead(iter(batches), GenerationSettings()))
     assert [[q.sample.id for q in batch] for batch in opened] == [
         [s.id for s in batch] for batch in batches
     ]
-    assert all(q.pictures[0].size == (8 + int(q.sample.id), 8) for batch in opened for q in batch)
+    shown = [(q.pictures[0].size, q.sample.id) for batch in opened for q in batch]
+    assert shown == [((side + n, side), str(n)) for n in range(23)]
+
+
+def test_only_what_is_worth_it_is_decoded_in_threads(picture, monkeypatch):
+    by: dict[tuple[int, int], set[str]] = {}
+    decode = pictures.decode
+
+    def watched(stream):
+        found = decode(stream)
+        by.setdefault(found.size, set()).add(threading.current_thread().name)
+        return found
+
+    monkeypatch.setattr(pictures, "decode", watched)
+    for size in ((16, 16), (1200, 1000)):
+        batches = [[ask(str(n), picture(size, seed=n))] for n in range(4)]
+        assert len(list(decode_ahead(batches, GenerationSettings()))) == 4
+    main = threading.current_thread().name
+    assert by[16, 16] == {main}
+    assert main in by[1200, 1000]  # the first batch
+    assert any(name.startswith("vlm-decode") for name in by[1200, 1000])
 
 
 def test_questions_about_one_picture_share_it(picture):
