@@ -21,6 +21,7 @@ SIZES = (30, 42, 60, 87, 100, 200, 300, 301, 313, 338, 500, 1000, 2000)
 RATES = (0.05, 0.10, 0.15, 0.30)
 MARGINS = (0.02, 0.05, 0.10)
 EXACT_SIZE, SCORE_SIZE, MIDP_SIZE = 0.05 + 1e-9, 0.058, 0.055
+LARGEST_SIZE = 0.061  # also at rates that nobody chose
 EXACT_UP_TO = 300
 DEVIATIONS = 8
 CHECKED = 25
@@ -157,11 +158,17 @@ def _sized(name: str, claim: str, margin: float, at: float, rates: Sequence[floa
     def largest(n: int, _: int) -> float:
         return worst(lambda rate: rate_at(rate)(n, 0), least)
 
+    if margin:
+        common["high"] = _worst_limit
     return [*found, Row(name=f"{name}, worst rate", measure=largest, **common)]
 
 
 def _limit(n: int, _: int) -> float:
     return EXACT_SIZE if n <= EXACT_UP_TO else SCORE_SIZE
+
+
+def _worst_limit(n: int, _: int) -> float:
+    return EXACT_SIZE if n <= EXACT_UP_TO else LARGEST_SIZE
 
 
 def rows() -> list[Row]:
