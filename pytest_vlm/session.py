@@ -356,7 +356,11 @@ class Session:
 
 def _parse(settings: Settings) -> tuple[tuple[CheckpointSpec, ...], CheckpointSpec | None]:
     """The checkpoints and the anchor, told apart by name."""
+    given = parse_checkpoints(settings.checkpoints, settings.load)
     if settings.anchor is None:
-        return parse_checkpoints(settings.checkpoints, settings.load), None
-    *given, anchor = parse_checkpoints((*settings.checkpoints, settings.anchor), settings.load)
-    return tuple(given), anchor
+        return given, None
+    try:
+        *_, anchor = parse_checkpoints((*settings.checkpoints, settings.anchor), settings.load)
+    except SettingsError as error:
+        raise SettingsError(f"--vlm-anchor: {error}") from error
+    return given, anchor

@@ -39,20 +39,26 @@ def found_together(records: Sequence[Record], candidate: str, alpha: float) -> I
 
 
 def family_of(
-    planned: Sequence[PlannedTest], baseline: str, claims: Sequence[ClaimRecord], alpha: float
+    planned: Sequence[PlannedTest],
+    candidate: str,
+    baseline: str,
+    claims: Sequence[ClaimRecord],
+    alpha: float,
 ) -> Mapping[str, Any]:
     """The family as a report tells of it.
 
     Args:
         planned: tests of all checkpoints.
+        candidate: name of the one that the pass rate is about.
         baseline: name of the one that is no candidate.
-        claims: of one candidate; those against the anchor do not count for its pass rate.
+        claims: of the candidate; those against the anchor do not count for its pass rate.
         alpha: of the whole family.
     """
     own = [claim for claim in claims if not claim.anchor and claim.claim]
     powers = [claim.result.get("power") for claim in own]
     known = [float(power) for power in powers if power is not None]
     return {
+        "candidate": candidate,
         "claims": family_size(planned),
         "candidates": len({test.checkpoint for test in planned if test.claims} - {baseline}),
         "alpha": alpha,

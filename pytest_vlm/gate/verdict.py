@@ -77,7 +77,7 @@ def decide(
         reasons=tuple(reason for _, found in weighty for reason in found),
         shown=tuple(_shown(claims, goldens)),
         not_claimed=tuple(_not_claimed(own, records)),
-        family=family_of(planned, baseline, claims, alpha),
+        family=family_of(planned, candidate, baseline, claims, alpha),
     )
 
 

@@ -21,8 +21,14 @@ def family_sentence(family: Mapping[str, Any]) -> str:
             f": a regression claim fails at p ≤ {alpha / claims:.2g} ({alpha:g} / {claims})"
         )
     if rate is not None:
+        who = "an identical candidate"
+        if candidates > 1 and "candidate" in family:
+            who = (
+                "a candidate as good as the baseline that changes as many answers as "
+                f"{family['candidate']}"
+            )
         words.append(
-            f"; an identical candidate would pass all of its claims in "
+            f"; {who} would pass all of its claims in "
             f"{100 * rate:.0f}\N{NO-BREAK SPACE}% of such runs"
         )
     return "".join(words)

@@ -162,7 +162,8 @@ class CandidateVerdict:
         shown: what was shown in its favour.
         not_claimed: what could not be claimed, and why.
         family: the claims of the run as one family: how many ``claims`` of how many
-            ``candidates``, at which ``alpha``, and the ``pass_rate`` of an identical candidate.
+            ``candidates``, at which ``alpha``, and the ``pass_rate`` of an identical candidate
+            that changes as many answers as this ``candidate``.
     """
 
     candidate: str

@@ -87,3 +87,17 @@ def test_an_anchor_that_no_claim_takes_notice_of_holds(gate, project, suite):
     result, _ = gate(4, 0)
     assert (result.ret, project.verdicts()) == (1, {"B": "HOLD"})
     result.stdout.fnmatch_lines(["*nothing was compared with the anchor first*"])
+
+
+def test_an_anchor_with_the_name_of_another_is_refused(gate, project):
+    other = project.path / "elsewhere"
+    other.mkdir()
+    (other / "first.json").write_text("{}")
+    result = project.gate(
+        project.checkpoint("A"),
+        project.checkpoint("B"),
+        options=("--vlm-anchor", f"B={other}/first.json"),
+    )
+    assert result.ret != 0
+    text = result.stderr.str() + result.stdout.str()
+    assert "--vlm-anchor: " in text

@@ -84,8 +84,9 @@ def test_the_family_is_that_of_all_candidates():
 
 def test_tells_the_pass_rate_of_an_identical_candidate():
     tests = planned("answers", "B") + planned("base", "A", claims=0)
-    family = family_of(tests, "A", [not_worse(anchor=False), not_worse(anchor=True)], 0.05)
+    family = family_of(tests, "B", "A", [not_worse(anchor=False), not_worse(anchor=True)], 0.05)
     assert family == {
+        "candidate": "B",
         "claims": 1,
         "candidates": 1,
         "alpha": 0.05,
@@ -93,8 +94,10 @@ def test_tells_the_pass_rate_of_an_identical_candidate():
         "pass_rate": 0.8,
     }
     both = [not_worse(anchor=False), regression(0.5, score="s1")]
-    assert family_of(tests, "A", both, 0.05)["pass_rate"] == pytest.approx(0.72)
-    assert family_of(tests, "A", [not_worse(anchor=False, power=None)], 0.05)["pass_rate"] is None
+    assert family_of(tests, "B", "A", both, 0.05)["pass_rate"] == pytest.approx(0.72)
+    assert (
+        family_of(tests, "B", "A", [not_worse(anchor=False, power=None)], 0.05)["pass_rate"] is None
+    )
 
 
 def test_an_anchor_is_missed_where_it_was_not_asked():

@@ -30,6 +30,11 @@ from pytest_vlm.report.family import family_sentence
             "family of 2 claims; an identical candidate would pass all of its claims "
             "in 50 % of such runs",
         ),
+        (
+            {"regressions": 0, "pass_rate": 0.5, "candidate": "B"},
+            "family of 10 claims (2 candidates × 5); a candidate as good as the baseline that "
+            "changes as many answers as B would pass all of its claims in 50 % of such runs",
+        ),
         ({"claims": 1, "candidates": 1}, ""),
         ({"claims": 0}, ""),
     ],
