@@ -202,6 +202,7 @@ class Run:
         )
         self.report = self._build(verdicts)
         self._folder.write(self.report)
+        self._session = None  # what it holds need not be searched for garbage in the end
         return verdicts
 
     def close(self) -> None:

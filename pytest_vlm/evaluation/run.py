@@ -118,14 +118,18 @@ class EvaluationRun:
         """
         who = self._identity(spec)
         answers = self._answers(who, samples)
+        failed = [prediction.unusable == "error" for prediction in answers.predictions]
         triples = zip(samples, answers.predictions, answers.keys, strict=True)
-        answered = [triple for triple in triples if triple[1].unusable != "error"]
-        judged = iter(self._judge(who, score, answered))
+        judged = iter(
+            self._judge(
+                who, score, [one for one, lost in zip(triples, failed, strict=True) if not lost]
+            )
+        )
         values = [
             ScoreValue(value=None, reason="; ".join(prediction.events) or "no answer")
-            if prediction.unusable == "error"
+            if lost
             else next(judged)
-            for prediction in answers.predictions
+            for prediction, lost in zip(answers.predictions, failed, strict=True)
         ]
         return Evaluation(predictions=tuple(answers.predictions), values=tuple(values))
 
