@@ -7,6 +7,7 @@
      ├─ SamplesError                a samples file, an image or a region that cannot be used
      ├─ CheckpointError             a checkpoint that is missing, incomplete or not a checkpoint
      │   └─ CheckpointMismatch      two checkpoints that cannot be compared as they are
+     ├─ MemoryBudgetError           a checkpoint for which there is no room beside the others
      ├─ EngineError                 a model that could not answer
      │   └─ RelevanceUnavailable    a checkpoint that gives no relevance map
      ├─ StatisticsError (ValueError)  arrays that cannot be compared
@@ -40,6 +41,10 @@ class CheckpointError(VlmError):
 
 class CheckpointMismatch(CheckpointError):
     """Baseline and candidate differ in something that a comparison must hold equal."""
+
+
+class MemoryBudgetError(VlmError):
+    """There is no room for a checkpoint, and nothing that is not in use can be dropped."""
 
 
 class EngineError(VlmError):

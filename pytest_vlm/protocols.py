@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -45,6 +45,30 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free what it holds; it is not used afterwards."""
+
+
+@runtime_checkable
+class ResidentEngine(Protocol):
+    """An engine whose weights lie in this process, so that they can be counted, moved and shared.
+
+    Other engines, such as a server's, hold nothing here.
+    """
+
+    @property
+    def device(self) -> str:
+        """Where its weights are now: ``cpu``, ``cuda:0``."""
+
+    def storages(self) -> Mapping[tuple[str, int], int]:
+        """Bytes of each piece of memory that its weights occupy, by device and address.
+
+        Engines that share a piece name it alike, so that it counts once.
+        """
+
+    def move(self, device: str) -> None:
+        """Take its weights to another device; what is shared there is shared again."""
+
+    def written(self) -> Sequence[str]:
+        """Names of weights that are no longer what was loaded; a sample of them is looked at."""
 
 
 Loader = Callable[[CheckpointSpec], Engine]

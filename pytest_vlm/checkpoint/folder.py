@@ -11,6 +11,7 @@ from pytest_vlm.checkpoint.archive import SUFFIXES as PICKLES
 from pytest_vlm.checkpoint.configuration import CONFIG, architecture, own_code, read_config
 from pytest_vlm.checkpoint.fingerprint import CONTENT, file_digest, fingerprint
 from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
+from pytest_vlm.checkpoint.patch import Patch
 from pytest_vlm.checkpoint.pickled import check_pickled
 from pytest_vlm.checkpoint.questions import read_question_files
 from pytest_vlm.checkpoint.reading import confine, open_regular, read_json
@@ -41,6 +42,7 @@ class CheckpointFolder:
         tokenizer: digest of the tokenizer's vocabulary and rules; empty without one.
         processor: digest of the image processor's settings; empty without one.
         remarks: what a reviewer should know of the folder.
+        patch: what is put over the folder's weights; the fingerprint is that of both.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class CheckpointFolder:
     tokenizer: str
     processor: str
     remarks: tuple[str, ...] = ()
+    patch: Patch | None = None
 
     def check_unchanged(self) -> None:
         """Make sure that the files still are those of the fingerprint.
