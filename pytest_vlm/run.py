@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
+from pytest_vlm.checkpoint.contestants import Contestants
+from pytest_vlm.checkpoint.redaction import redact
 from pytest_vlm.errors import SettingsError, VlmError
 from pytest_vlm.options.reading import read_settings
 from pytest_vlm.paths import readable
@@ -19,6 +19,7 @@ from pytest_vlm.progress import terminal_progress
 from pytest_vlm.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from pytest_vlm.checkpoint.spec import CheckpointSpec
     from pytest_vlm.gate.plan import PlannedTest, TestOutcome
     from pytest_vlm.report.model import CandidateVerdict, Record, RunReport
     from pytest_vlm.session import Session
@@ -51,9 +52,7 @@ class Run:
         self._config = config
         self.settings = read_settings(config)
         try:
-            self.checkpoints: tuple[CheckpointSpec, ...] = parse_checkpoints(
-                self.settings.checkpoints, self.settings.load
-            )
+            self._contestants = Contestants.of(self.settings)
         except SettingsError as error:
             raise pytest.UsageError(str(error)) from error
         self.folder = self.settings.report or config.invocation_params.dir / "vlm-report"
@@ -66,6 +65,11 @@ class Run:
         self._records: dict[str, Record] = {}
         self._outcomes: dict[str, TestOutcome] = {}
         self._skipped_modules: dict[str, str] = {}
+
+    @property
+    def checkpoints(self) -> tuple[CheckpointSpec, ...]:
+        """The baseline and the candidates."""
+        return self._contestants.checkpoints
 
     @property
     def worker(self) -> bool:
@@ -179,14 +183,12 @@ class Run:
             self._planned, deselected = self._folder.take_plan()
             self._deselected += deselected
         from pytest_vlm.gate.verdict import decide
-        from pytest_vlm.report.model import dump_record
 
         asked = self._planned or self._skipped_modules or self._config.option.vlm_checkpoint
         if len(self.checkpoints) < 2 or not asked:
             return ()
-        for record in self._pending:  # of the preflight, when no test came after it
-            self._records.setdefault(dump_record(record), record)
-        selection = self._selection(session)
+        self._take_left()  # of the preflight, when no test came after it
+        selection, anchor = self._selection(session), self._contestants.anchor
         verdicts = tuple(
             decide(
                 candidate=candidate.name,
@@ -196,7 +198,7 @@ class Run:
                 records=list(self._records.values()),
                 selection=selection,
                 alpha=self.settings.alpha,
-                anchor=self.session.anchor.name if self.session.anchor is not None else "",
+                anchor="" if anchor is None else anchor.name,
             )
             for candidate in self.checkpoints[1:]
         )
@@ -230,52 +232,36 @@ class Run:
         ]
         return [*(reason for holds, reason in reasons if holds), *skipped]
 
+    def _take_left(self) -> None:
+        """Take in what no test's report carried here."""
+        from pytest_vlm.report.model import dump_record
+
+        for record in self._pending:
+            self._records.setdefault(dump_record(record), record)
+        self._pending.clear()
+
     def _build(self, verdicts: tuple[CandidateVerdict, ...]) -> RunReport:
+        from pytest_vlm.attempts import note_attempts
         from pytest_vlm.report.model import RunReport
 
+        judged = any(getattr(record, "result", None) for record in self._records.values())
+        attempts = note_attempts(self.session, verdicts) if judged else ()
+        self._take_left()  # of the ledger
         source = self.settings.samples
         asked = "no samples file"
         if source is not None:
             where = readable(source) if isinstance(source, Path) else source
             asked = f"{len(self.session.samples)} samples of {where}"
         return RunReport(
-            command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            command=redact(shlex.join(["pytest", *map(str, self._config.invocation_params.args)])),
             created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             samples=asked,
             versions=_versions(),
             checkpoints=tuple(self.session.describe(spec) for spec in self.session.everybody),
             verdicts=verdicts,
             records=tuple(self._records.values()),
-            attempts=self._attempts(verdicts),
+            attempts=attempts,
         )
-
-    def _attempts(self, verdicts: tuple[CandidateVerdict, ...]) -> tuple[dict[str, Any], ...]:
-        """Note this run in the ledger, and read what was noted of the same samples before."""
-        ledger = self.session.ledger
-        judged = any(getattr(record, "result", None) for record in self._records.values())
-        if ledger is None or self.settings.samples is None or not judged:
-            return ()
-        from pytest_vlm.evaluation.dataset_digest import dataset_digest
-        from pytest_vlm.ledger import Attempt
-
-        samples = self.session.samples
-        dataset, now = dataset_digest(samples), datetime.now(UTC).isoformat(timespec="seconds")
-        prints = {s.name: self.session.fingerprint(s) for s in self.checkpoints}
-        ledger.note(
-            *(
-                Attempt(
-                    when=now,
-                    dataset=dataset,
-                    samples=len(samples),
-                    baseline=prints[verdict.baseline],
-                    candidate=prints[verdict.candidate],
-                    candidate_name=verdict.candidate,
-                    verdict=verdict.verdict,
-                )
-                for verdict in verdicts
-            )
-        )
-        return tuple(asdict(attempt) for attempt in ledger.attempts(dataset))
 
 
 def _first_line(report: pytest.TestReport | pytest.CollectReport) -> str:

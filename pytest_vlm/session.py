@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,35 +17,22 @@ from pathlib import Path
 from typing import Self
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
-from pytest_vlm.cache.folder import default_folder
-from pytest_vlm.cache.opening import open_kept
-from pytest_vlm.checkpoint.catalog import CheckpointCatalog
-from pytest_vlm.checkpoint.pool import EnginePool
-from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoints
-from pytest_vlm.comparison.comparing import Comparing
+from pytest_vlm.assembly import Assembly
+from pytest_vlm.checkpoint.contestants import Contestants
+from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.comparison.comparison import Comparison
 from pytest_vlm.data import open_dataset
-from pytest_vlm.devices import Devices
-from pytest_vlm.engine.registry import find_loader
 from pytest_vlm.errors import SamplesError, SettingsError
-from pytest_vlm.evaluation import batch_plan, shuffling
+from pytest_vlm.evaluation import shuffling
 from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.predictions import Prediction
-from pytest_vlm.evaluation.run import EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.evaluation.speed import SpeedPass
 from pytest_vlm.golden.check import GoldenCheck
-from pytest_vlm.golden.goldens import Goldens
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.identities import Identities
-from pytest_vlm.ledger import FILE, Ledger
-from pytest_vlm.measuring import Measuring
 from pytest_vlm.memory.guard import LeakCheck, MemoryUse
-from pytest_vlm.protocols import Engine, FingerprintedLoader, Loader, Progress
-from pytest_vlm.report.evidence import EvidenceFolder
+from pytest_vlm.protocols import Engine, Loader, Progress
 from pytest_vlm.report.model import (
-    ANSWERING,
     CheckpointSummary,
     EventRecord,
     Record,
@@ -87,60 +73,18 @@ class Session:
         family: Callable[[], int] = lambda: 1,
     ) -> None:
         self.settings = settings
-        self.checkpoints, self.anchor = _parse(settings)
+        self._contestants = Contestants.of(settings)
         self.folder = folder or settings.report or Path("vlm-report")
         self.records: list[Record] = []
         self.record: Callable[[Record], None] = record or self.records.append
-        local = settings.engine == "local"
-        kept = open_kept(settings, self._tell)
-        self._store = kept.store
-        self._catalog = CheckpointCatalog(in_folders=local, digest=kept.digest)
-        self._devices = Devices(local=local, catalog=self._catalog)
-        loader = find_loader(settings.engine, {"local": self._load_local, **(loaders or {})})
-        self._pool = EnginePool(loader, settings.max_loaded)
-        self._identities = Identities(
-            settings=settings,
-            catalog=self._catalog,
-            fingerprint=loader.fingerprint if isinstance(loader, FingerprintedLoader) else None,
-            keep=self._store,
-        )
-        self._measuring = Measuring(
-            pool=self._pool, find_meter=self._devices.meter, record=self.record
-        )
-        self._run = EvaluationRun(
-            pool=self._pool,
-            generation=settings.generation,
-            dataset=self._dataset,
-            identify=self._identities.of,
-            evaluated=self._measuring.answers,
-            measure=lambda spec: self._measuring.guard(spec, None, ANSWERING),
-            progress=lambda what, done, total, memory=None: progress(
-                what, done, total, self._measuring.in_use()
-            ),
-            look=batch_plan.LOOK if settings.sequential is None else shuffling.LOOK,
-        )
-        self._comparing = Comparing(
-            settings=settings,
-            run=self._run,
-            speed=SpeedPass(
-                engine=self._pool.get,
-                meter=self._devices.meter,
-                generation=settings.generation,
-                progress=progress,
-            ),
-            pool=self._pool,
-            dataset=self._dataset,
-            evidence=EvidenceFolder(self.folder),
-            record=self.record,
-            family=family,
-        )
-        self._goldens = Goldens(
-            settings=settings,
+        self._parts = Assembly.of(
+            settings,
+            loaders=loaders or {},
             folder=self.folder,
-            run=self._run,
-            fingerprint=lambda spec: self.describe(spec).fingerprint,
-            device=self._devices.of,
             record=self.record,
+            progress=progress,
+            family=family,
+            dataset=self._dataset,
         )
         self._app: AppServer | None = None
 
@@ -152,28 +96,40 @@ class Session:
 
     def close(self) -> None:
         """Drop models and end the app; the records stay."""
-        self._pool.clear()
-        self._store.close()
+        self._parts.pool.clear()
+        self._parts.store.close()
         if self._app is not None:
             self._app.close()
             self._app = None
 
     @property
+    def checkpoints(self) -> tuple[CheckpointSpec, ...]:
+        """The baseline and the candidates."""
+        return self._contestants.checkpoints
+
+    @property
     def baseline(self) -> CheckpointSpec:
-        """The first checkpoint."""
-        if not self.checkpoints:
-            raise SettingsError("no checkpoint was given; add --checkpoint A=path/to/folder")
-        return self.checkpoints[0]
+        """The first checkpoint.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        return self._contestants.baseline
 
     @property
     def candidates(self) -> tuple[CheckpointSpec, ...]:
         """Every further checkpoint."""
-        return self.checkpoints[1:]
+        return self._contestants.candidates
+
+    @property
+    def anchor(self) -> CheckpointSpec | None:
+        """A checkpoint of long ago, which no candidate may fall behind."""
+        return self._contestants.anchor
 
     @property
     def everybody(self) -> tuple[CheckpointSpec, ...]:
         """The baseline, the candidates, and the anchor where there is one."""
-        return self.checkpoints if self.anchor is None else (*self.checkpoints, self.anchor)
+        return self._contestants.everybody
 
     @cached_property
     def samples(self) -> Dataset:
@@ -204,7 +160,7 @@ class Session:
         for spec in self.everybody:
             self.describe(spec)
         for candidate in self.candidates:
-            for event in self._catalog.remarks(
+            for event in self._parts.catalog.remarks(
                 self.baseline, candidate, self.settings.allow_different
             ):
                 self.record(EventRecord(checkpoint=candidate.name, event=event))
@@ -213,11 +169,11 @@ class Session:
 
     def describe(self, spec: CheckpointSpec) -> CheckpointSummary:
         """A checkpoint from its files."""
-        return self._catalog.summary(spec)
+        return self._parts.catalog.summary(spec)
 
     def fingerprint(self, spec: CheckpointSpec) -> str:
         """What tells a checkpoint's answers from those of any other."""
-        return self._identities.of(spec).fingerprint
+        return self._parts.identities.of(spec).fingerprint
 
     def check_comparable(self, candidate: CheckpointSpec) -> None:
         """Refuse a candidate that would not see the same question as the baseline.
@@ -226,15 +182,15 @@ class Session:
             CheckpointMismatch: chat template, tokenizer or image processor differ.
         """
         for other in {self.baseline, self.anchor or self.baseline}:
-            self._catalog.check_comparable(other, candidate, self.settings.allow_different)
+            self._parts.catalog.check_comparable(other, candidate, self.settings.allow_different)
 
     def engine(self, spec: CheckpointSpec) -> Engine:
         """A checkpoint, loaded; others are dropped where room is needed."""
-        return self._pool.get(spec)
+        return self._parts.pool.get(spec)
 
     def predict(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Prediction]:
         """One prediction a sample, in order."""
-        return self._run.predict(spec, samples)
+        return self._parts.run.predict(spec, samples)
 
     def relevance(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Heatmap]:
         """One map a sample, of the answer this checkpoint gives, in order.
@@ -242,11 +198,11 @@ class Session:
         Raises:
             RelevanceUnavailable: the checkpoint gives none.
         """
-        return self._run.relevance(spec, samples)
+        return self._parts.run.relevance(spec, samples)
 
     def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:
         """Answers, maps where the score needs them, and the score's values."""
-        return self._run.evaluate(spec, samples, score)
+        return self._parts.run.evaluate(spec, samples, score)
 
     def compare(
         self,
@@ -266,7 +222,7 @@ class Session:
             test: on whose behalf, for the report.
             new_id: names each claim that is recorded; by default they are numbered.
         """
-        return self._comparing.make(
+        return self._parts.comparing.make(
             candidate,
             self.baseline,
             samples,
@@ -278,7 +234,7 @@ class Session:
 
     def golden(self, candidate: CheckpointSpec, *, test: str, name: str, node: str) -> GoldenCheck:
         """The golden `name` of a test, to be checked against the candidate's map."""
-        return self._goldens.make(candidate, self.baseline, test=test, name=name, node=node)
+        return self._parts.goldens.make(candidate, self.baseline, test=test, name=name, node=node)
 
     def lacks(self, requirement: str) -> str:
         """Why the run cannot meet a requirement of ``vlm_requires``; empty where it can.
@@ -302,35 +258,28 @@ class Session:
         Raises:
             MemoryLimitExceeded: it took more than the limit, or could not be measured.
         """
-        self._run.measure_anew(True)
+        self._parts.run.measure_anew(True)
         try:
-            with self._measuring.block(spec, limit, test):
+            with self._parts.measuring.block(spec, limit, test):
                 yield
         finally:
-            self._run.measure_anew(False)
+            self._parts.run.measure_anew(False)
 
     def leak_check(self, spec: CheckpointSpec, *, limit: int) -> LeakCheck:
         """Begin to watch what a test keeps; `LeakCheck.judge` is called when all of it has ended.
 
         The checkpoint answers once before, so that what libraries keep for good is not counted.
         """
-        self._pool.clear()
+        self._parts.pool.clear()
         engine = self.engine(spec)
         if self.settings.samples is not None:
             next(engine.predict([self.samples[:1]], self.settings.generation))
         del engine
-        return self._measuring.leak_check(spec, limit)
+        return self._parts.measuring.leak_check(spec, limit)
 
     def record_memory(self, spec: CheckpointSpec, use: MemoryUse, what: str) -> None:
         """Record what a test took or kept."""
-        self._measuring.memory(spec, use, what)
-
-    @property
-    def ledger(self) -> Ledger | None:
-        """Attempts on this and other datasets, beside the cache; None without one."""
-        if self.settings.no_cache:
-            return None
-        return Ledger((self.settings.cache_dir or default_folder(os.environ)) / FILE, self._tell)
+        self._parts.measuring.memory(spec, use, what)
 
     def app(self, spec: CheckpointSpec) -> AppClient:
         """A client of the app, answering with one checkpoint; the app starts at the first call.
@@ -342,25 +291,5 @@ class Session:
             self._app = run_app(self.settings)
         return AppClient(self._app.url, spec.name)
 
-    def _tell(self, what: str) -> None:
-        self.record(EventRecord(checkpoint="", event=what))
-
-    def _load_local(self, spec: CheckpointSpec) -> Engine:
-        from pytest_vlm.engine.local import LocalEngine
-
-        return LocalEngine(spec, self._catalog.folder(spec).path)
-
     def _dataset(self) -> Dataset | None:
         return None if self.settings.samples is None else self.samples
-
-
-def _parse(settings: Settings) -> tuple[tuple[CheckpointSpec, ...], CheckpointSpec | None]:
-    """The checkpoints and the anchor, told apart by name."""
-    given = parse_checkpoints(settings.checkpoints, settings.load)
-    if settings.anchor is None:
-        return given, None
-    try:
-        *_, anchor = parse_checkpoints((*settings.checkpoints, settings.anchor), settings.load)
-    except SettingsError as error:
-        raise SettingsError(f"--vlm-anchor: {error}") from error
-    return given, anchor
