@@ -185,9 +185,20 @@ def fresh_session(session: Session, engine: LocalEngine, number: int) -> Iterato
     """A session with an empty cache, around an engine that outlives it."""
     cache = Path(str(session.settings.cache_dir)) / str(number)
     anew = replace(session.settings, samples=None, cache_dir=cache)
-    with Session(anew, loaders={"local": lambda spec: engine}, folder=session.folder) as fresh:
+    lent = Lent(engine)
+    with Session(anew, loaders={"local": lambda spec: lent}, folder=session.folder) as fresh:
         yield fresh
-        fresh._pool._engines.clear()  # it is not this session's to close
+
+
+class Lent:
+    """An engine that is not its borrower's to close."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self.device, self.no_relevance = engine.device, engine.no_relevance
+        self.predict, self.relevance = engine.predict, engine.relevance
+
+    def close(self) -> None:
+        """It is used again."""
 
 
 def distinct_pictures(samples: Sequence[Sample]) -> list[Sample]:
