@@ -17,8 +17,9 @@ from pytest_vlm.evaluation.predictions import FinishReason, Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import overlay, png
-from pytest_vlm.memory.guard import MemoryGuard, MemoryUse
+from pytest_vlm.memory.guard import MemoryGuard
 from pytest_vlm.memory.meters import meter_for
+from pytest_vlm.memory.use import MemoryUse
 from pytest_vlm.protocols import Engine
 from pytest_vlm.session import Session
 
@@ -106,13 +107,13 @@ class Microscope:
         )
         shortest = replace(self._session.settings.generation, max_new_tokens=1)
         for spec in self._specs.values():
-            engine = self._session.engine(spec)
-            try:
-                next(engine.predict([[blank]], shortest))
-            except Exception as error:
-                raise EngineError(
-                    f"{spec.name} ({spec.source}) was loaded but cannot answer: {error}"
-                ) from error
+            with self._session.lease(spec) as engine:
+                try:
+                    next(engine.predict([[blank]], shortest))
+                except Exception as error:
+                    raise EngineError(
+                        f"{spec.name} ({spec.source}) was loaded but cannot answer: {error}"
+                    ) from error
 
     def compare(self, image: object, query: object, checkpoints: object) -> Comparison:
         """Ask every named checkpoint; the arguments come from outside and are checked here.
@@ -150,7 +151,10 @@ class Microscope:
         return [self._specs[name] for name in names]
 
     def _try(self, spec: CheckpointSpec, sample: Sample) -> _Trial:
-        engine = self._session.engine(spec)
+        with self._session.lease(spec) as engine:
+            return self._ask(engine, sample)
+
+    def _ask(self, engine: Engine, sample: Sample) -> _Trial:
         uses: list[MemoryUse] = []
         with MemoryGuard(meter_for(engine.device), None, uses.append):
             start = time.perf_counter()

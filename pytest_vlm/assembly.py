@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
+from pytest_vlm.cache.folder import default_folder
 from pytest_vlm.cache.opening import open_kept
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.pool import EnginePool
@@ -22,11 +24,17 @@ from pytest_vlm.evaluation.speed import SpeedPass
 from pytest_vlm.evaluation.stores import Store
 from pytest_vlm.golden.goldens import Goldens
 from pytest_vlm.identities import Identities
+from pytest_vlm.loading import Needs, open_pool
 from pytest_vlm.measuring import Measuring
-from pytest_vlm.protocols import Engine, FingerprintedLoader, Loader, Progress
+from pytest_vlm.memory.capacity import Capacity
+from pytest_vlm.memory.ladder import Ladder
+from pytest_vlm.memory.release import empty_cache
+from pytest_vlm.protocols import Engine, Loader, Progress
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import ANSWERING, EventRecord, Record
 from pytest_vlm.settings import Settings
+
+DOWNLOADS = "models"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +45,7 @@ class Assembly:
         store: answers, maps and scores.
         catalog: the checkpoints as their files describe them.
         pool: those that are loaded.
+        capacity: what their devices are held to.
         identities: whose answers they give.
         measuring: what they take of time and memory.
         run: what they answer.
@@ -47,6 +56,7 @@ class Assembly:
     store: Store
     catalog: CheckpointCatalog
     pool: EnginePool
+    capacity: Capacity
     identities: Identities
     measuring: Measuring
     run: EvaluationRun
@@ -79,35 +89,66 @@ class Assembly:
         Raises:
             SettingsError: an unknown engine.
         """
-        local = settings.engine == "local"
-        kept = open_kept(settings, lambda what: record(EventRecord(checkpoint="", event=what)))
-        catalog = CheckpointCatalog(in_folders=local, digest=kept.digest)
-        devices = Devices(local=local, catalog=catalog)
-        known = {"local": partial(_load_local, catalog)}
-        loader = find_loader(settings.engine, {**known, **loaders})
-        pool = EnginePool(loader, settings.max_loaded)
-        identities = Identities(
-            settings=settings,
-            catalog=catalog,
-            fingerprint=loader.fingerprint if isinstance(loader, FingerprintedLoader) else None,
-            keep=kept.store,
+
+        def told(spec: CheckpointSpec | None, event: str) -> None:
+            record(EventRecord(checkpoint="" if spec is None else spec.name, event=event))
+
+        local, tell = settings.engine == "local", partial(told, None)
+        kept = open_kept(settings, tell, progress)
+        catalog = CheckpointCatalog(
+            in_folders=local,
+            digest=kept.digest,
+            downloads=(settings.cache_dir or default_folder(os.environ)) / DOWNLOADS,
         )
-        measuring = Measuring(pool=pool, find_meter=devices.meter, record=record)
+        devices = Devices(local=local, catalog=catalog)
+        loader = find_loader(settings.engine, {"local": _LocalLoader(catalog), **loaders})
+        needs = Needs(settings, catalog, dataset)
+        capacity = Capacity(settings.memory_budget, tell)
+        pool = open_pool(
+            settings,
+            loader=loader,
+            devices=devices,
+            needs=needs,
+            capacity=capacity,
+            told=told,
+            starts=lambda spec: measuring.in_use(f"making room for {spec}"),
+        )
+        identities = Identities(
+            settings=settings, catalog=catalog, fingerprint=loader.fingerprint, keep=kept.store
+        )
+        measuring = Measuring(
+            pool=pool,
+            find_meter=devices.meter,
+            record=record,
+            weights=pool.weights,
+            watched=pool.watched,
+            expected=needs.parts,
+        )
+        ladder = Ladder(
+            batch_size=settings.generation.batch_size,
+            device=devices.of,
+            meter=devices.meter,
+            evict=pool.evict_idle,
+            empty_cache=empty_cache,
+            told=told,
+        )
         run = EvaluationRun(
             pool=pool,
             generation=settings.generation,
+            ladder=ladder,
             dataset=dataset,
             identify=identities.of,
             evaluated=measuring.answers,
             measure=lambda spec: measuring.guard(spec, None, ANSWERING),
-            progress=lambda what, done, total, memory=None: progress(
-                what, done, total, measuring.in_use()
+            progress=lambda what, done, total, memory=None, unit="samples": progress(
+                what, done, total, measuring.in_use(), unit
             ),
             look=batch_plan.LOOK if settings.sequential is None else shuffling.LOOK,
         )
         speed = SpeedPass(
-            engine=pool.get,
-            meter=devices.meter,
+            lease=pool.lease,
+            meter=measuring.meter,
+            beside=pool.beside,
             generation=settings.generation,
             progress=progress,
         )
@@ -115,6 +156,7 @@ class Assembly:
             store=kept.store,
             catalog=catalog,
             pool=pool,
+            capacity=capacity,
             identities=identities,
             measuring=measuring,
             run=run,
@@ -133,13 +175,23 @@ class Assembly:
                 folder=folder,
                 run=run,
                 fingerprint=lambda spec: catalog.summary(spec).fingerprint,
-                device=devices.of,
+                device=lambda spec: devices.of(run.placed(spec)),
                 record=record,
             ),
         )
 
 
-def _load_local(catalog: CheckpointCatalog, spec: CheckpointSpec) -> Engine:
-    from pytest_vlm.engine.local import LocalEngine
+class _LocalLoader:
+    """Imports torch at the first load; one for the session, or nothing would be shared."""
 
-    return LocalEngine(spec, catalog.folder(spec).path)
+    def __init__(self, catalog: CheckpointCatalog) -> None:
+        self._catalog = catalog
+
+    def __call__(self, spec: CheckpointSpec) -> Engine:
+        return self._loader(spec)
+
+    @cached_property
+    def _loader(self) -> Loader:
+        from pytest_vlm.engine.residents import LocalLoader
+
+        return LocalLoader(self._catalog.folder)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_vlm.markers import peak_limit
 from pytest_vlm.memory.size import parse_size
 from pytest_vlm.run import open_session
 
@@ -112,11 +113,16 @@ def _classes(node: Any) -> list[str]:
 @pytest.fixture
 def memory_guard(
     request: pytest.FixtureRequest, _vlm_session: Session, _vlm_checkpoint: CheckpointSpec
-) -> Callable[..., AbstractContextManager[None]]:
-    """With memory_guard(peak="6 GiB"): ... measures a block that loads the checkpoint anew."""
+) -> Callable[..., AbstractContextManager[object]]:
+    """With memory_guard(peak="6 GiB"): ... measures a block that loads the checkpoint anew.
 
-    def guard(*, peak: str | int | None = None) -> AbstractContextManager[None]:
-        limit = None if peak is None else parse_size(peak)
+    Without a peak the checkpoint's ?budget= holds, then --vlm-memory-budget. A test may have
+    several blocks, one after the other.
+    """
+
+    def guard(*, peak: str | int | None = None) -> AbstractContextManager[object]:
+        given = None if peak is None else parse_size(peak)
+        limit = peak_limit(given, _vlm_checkpoint, _vlm_session.settings)
         return _vlm_session.memory_guard(_vlm_checkpoint, limit=limit, test=request.node.nodeid)
 
     return guard

@@ -11,6 +11,8 @@ from pytest_vlm.evaluation.keys import checkpoint_key
 from pytest_vlm.evaluation.stores import Identity, MemoryStore, Store
 from pytest_vlm.settings import Settings
 
+SERVER = "server"
+
 
 class Identities:
     """Looks each checkpoint up once.
@@ -18,8 +20,8 @@ class Identities:
     Args:
         settings: of the run.
         catalog: knows the fingerprints of folders.
-        fingerprint: of a checkpoint that is no folder; None where its engine cannot say, so that
-            its answers are forgotten with the run.
+        fingerprint: of a checkpoint that is no folder; None, or giving None, where its engine
+            cannot say, so that its answers are forgotten with the run.
         keep: what outlives the run.
     """
 
@@ -28,14 +30,14 @@ class Identities:
         *,
         settings: Settings,
         catalog: CheckpointCatalog,
-        fingerprint: Callable[[CheckpointSpec], str] | None,
+        fingerprint: Callable[[CheckpointSpec], str | None] | None,
         keep: Store,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._fingerprint = fingerprint
         self._keep = keep
-        self._known: dict[str, Identity] = {}
+        self._known: dict[CheckpointSpec, Identity] = {}
 
     def of(self, spec: CheckpointSpec) -> Identity:
         """The identity of a checkpoint.
@@ -43,30 +45,31 @@ class Identities:
         Raises:
             CheckpointError: it is missing, incomplete or none.
         """
-        if spec.name not in self._known:
-            self._known[spec.name] = self._find(spec)
-        return self._known[spec.name]
+        if spec not in self._known:
+            self._known[spec] = self._find(spec)
+        return self._known[spec]
 
     def _find(self, spec: CheckpointSpec) -> Identity:
-        if self._settings.engine == "local":
+        if self._settings.engine == "local" and not spec.on_server:
             folder = self._catalog.folder(spec)
             trusted = "+code" if spec.trust_remote_code else ""
             return self._identity(
                 spec, f"{folder.fingerprint}{trusted}", self._keep, folder.check_unchanged
             )
-        if self._fingerprint is not None:
-            return self._identity(spec, self._fingerprint(spec), self._keep, _nothing)
-        return self._identity(spec, spec.name, MemoryStore(), _nothing)
+        fingerprint = self._fingerprint(spec) if self._fingerprint is not None else None
+        if fingerprint is None:
+            return self._identity(spec, spec.name, MemoryStore(), _nothing)
+        return self._identity(spec, fingerprint, self._keep, _nothing)
 
     def _identity(
         self, spec: CheckpointSpec, fingerprint: str, store: Store, check: Callable[[], None]
     ) -> Identity:
         key = checkpoint_key(
-            engine=self._settings.engine,
+            engine=SERVER if spec.on_server else self._settings.engine,
             fingerprint=fingerprint,
             load=spec.load,
             generation=self._settings.generation,
-            device=device_name(spec.load.device),
+            device=SERVER if spec.on_server else device_name(spec.load.device),
         )
         return Identity(
             spec=spec, key=key, fingerprint=fingerprint, store=store, check_unchanged=check

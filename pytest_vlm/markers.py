@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
+from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.memory.size import parse_size
+from pytest_vlm.options.reading import first_given
+from pytest_vlm.settings import Settings
 
 MARKERS = (
-    "vlm_memory(peak=None, leak=None): limit the memory that the test takes, such as '14 GiB', and "
-    "what it may keep after it ended; without a peak --vlm-memory-budget holds, and without that "
-    "the figure is only reported",
+    "vlm_memory(peak=None, leak=None): the test starts without a loaded model, and computes every "
+    "answer anew. peak, such as '14 GiB', is the most that it may take above that; without one "
+    "?budget= of its --checkpoint holds, then --vlm-memory-budget, and without those the figure is "
+    "only reported. leak, such as '16 MiB', is what may still be in use when the test and its "
+    "fixtures have ended; a model that the test used must be gone by then, whatever its size",
     "vlm_requires(*names): skip by name where the run lacks 'relevance', 'regions', 'targets', "
     "'app' or 'tag:NAME'",
     "vlm_claims(n): the test makes n claims (default 1 for a test that uses compare)",
@@ -66,6 +71,11 @@ def read_marks(item: pytest.Item) -> Marks:
         ),
         claims=None if claims is None else _count(item, claims.args),
     )
+
+
+def peak_limit(given: int | None, spec: CheckpointSpec, settings: Settings) -> int | None:
+    """Bytes: the marker's or the block's, else the checkpoint's, else the run's."""
+    return first_given(given, spec.budget, settings.memory_budget)
 
 
 def _count(item: pytest.Item, arguments: tuple[Any, ...]) -> int:

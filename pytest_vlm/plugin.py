@@ -29,8 +29,8 @@ from pytest_vlm.fixtures import (  # noqa: F401  (fixtures are found by being he
 )
 from pytest_vlm.gate_item import gate_reports
 from pytest_vlm.leak_protocol import run_and_judge
-from pytest_vlm.markers import MARKERS, read_marks
-from pytest_vlm.options.reading import add_options, first_given
+from pytest_vlm.markers import MARKERS, peak_limit, read_marks
+from pytest_vlm.options.reading import add_options
 from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
 from pytest_vlm.run import run_of
 
@@ -93,7 +93,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if not marks.memory or spec is None:
         return (yield)
     run = run_of(item.config)
-    limit = first_given(marks.peak, run.settings.memory_budget)
+    limit = peak_limit(marks.peak, spec, run.settings)
     with run.session.memory_guard(spec, limit=limit, test=item.nodeid):
         return (yield)
 
@@ -102,8 +102,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    item.user_properties.extend(run_of(item.config).take_pending())
+    run = run_of(item.config)
+    item.user_properties.extend(run.take_pending())
+    account = run.take_account()
     report = yield
+    if account and report.failed:
+        report.sections.append(("vlm memory", account))
     if call.excinfo is not None and isinstance(call.excinfo.value, SELF_EXPLAINING):
         report.longrepr = f"{item.nodeid}: {call.excinfo.value}"
     return report

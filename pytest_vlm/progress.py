@@ -1,15 +1,15 @@
-"""A progress bar in pytest's terminal while a checkpoint answers."""
+"""A progress bar while a checkpoint answers: its text, and the drawing in pytest's terminal."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_vlm.memory.size import format_size
 
 if TYPE_CHECKING:
+    import pytest
+
     from pytest_vlm.protocols import Progress
 
 WIDTH = 24
@@ -22,17 +22,20 @@ def terminal_progress(config: pytest.Config) -> Progress:
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     capture: Any = config.pluginmanager.get_plugin("capturemanager")
     if terminal is None or not terminal.isatty or capture is None:
-        return lambda what, done, total, memory=None: None
+        return lambda what, done, total, memory=None, unit="samples": None
     started = time.monotonic()
 
-    def show(what: str, done: int, total: int, memory: int | None = None) -> None:
+    def show(
+        what: str, done: int, total: int, memory: int | None = None, unit: str = "samples"
+    ) -> None:
         nonlocal started
         with capture.global_and_fixture_disabled():
             if done == 0:
                 started = time.monotonic()
                 terminal.ensure_newline()
-            bar = _bar(what, done, total, time.monotonic() - started)
-            terminal.rewrite(f"{bar}{_in_use(memory)}", erase=True)
+            seconds = time.monotonic() - started
+            line = bar_text(what, done, total, seconds=seconds, memory=memory, unit=unit)
+            terminal.rewrite(line, erase=True)
             if done == total:
                 terminal.rewrite("", erase=True)
             terminal.flush()
@@ -40,15 +43,23 @@ def terminal_progress(config: pytest.Config) -> Progress:
     return show
 
 
-def _bar(what: str, done: int, total: int, seconds: float) -> str:
+def bar_text(
+    what: str,
+    done: int,
+    total: int,
+    *,
+    seconds: float = 0.0,
+    memory: int | None = None,
+    unit: str = "samples",
+) -> str:
+    """The bar with its numbers: `done` of `total`, and how fast where it took `seconds`.
+
+    `memory` in use is in bytes. A total of 0 is done.
+    """
     filled = WIDTH * done // total if total else WIDTH
     bar = "█" * filled + "░" * (WIDTH - filled)
     line = f"  {what} {bar} {done}/{total}"
     if done and seconds > 0:
         rate = done / seconds
-        line += f"  {rate:.0f} samples/s, {(total - done) / rate:.0f} s left"
-    return line
-
-
-def _in_use(memory: int | None) -> str:
-    return "" if memory is None else f", {format_size(memory)} in use"
+        line += f"  {rate:.0f} {unit}/s, {(total - done) / rate:.0f} s left"
+    return line if memory is None else f"{line}, {format_size(memory)} in use"

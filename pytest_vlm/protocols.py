@@ -112,5 +112,12 @@ class Meter(Protocol):
 class Progress(Protocol):
     """Told how far a long piece of work is."""
 
-    def __call__(self, what: str, done: int, total: int, memory: int | None = None) -> None:
-        """`done` of `total` samples of the work called `what`; `memory` in use, in bytes."""
+    def __call__(
+        self,
+        what: str,
+        done: int,
+        total: int,
+        memory: int | None = None,
+        unit: str = "samples",
+    ) -> None:
+        """`done` of `total` units of the work called `what`; `memory` in use, in bytes."""

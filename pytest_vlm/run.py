@@ -132,6 +132,10 @@ class Run:
         self._pending.clear()
         return taken
 
+    def take_account(self) -> str:
+        """What the memory blocks since the last call took; empty without any."""
+        return "" if self._session is None else self._session.take_account()
+
     def add_absence(self, *, test: str, checkpoint: str, reason: str) -> None:
         """Record that a test could not make its claim."""
         from pytest_vlm.report.model import AbsenceRecord
@@ -175,8 +179,12 @@ class Run:
 
         Empty where nothing was to be decided: no candidate, or no test about one.
         """
-        if self._session is not None:
-            self._session.close()
+        try:
+            return self._decide(session)
+        finally:
+            self.close()
+
+    def _decide(self, session: pytest.Session) -> tuple[CandidateVerdict, ...]:
         if self.worker or self._config.option.collectonly:
             return ()
         if not self._planned:
@@ -204,13 +212,13 @@ class Run:
         )
         self.report = self._build(verdicts)
         self._folder.write(self.report)
-        self._session = None  # what it holds need not be searched for garbage in the end
         return verdicts
 
     def close(self) -> None:
-        """End what is still open after an interrupted run."""
+        """End what is still open; what it held need not be searched for garbage in the end."""
         if self._session is not None:
             self._session.close()
+            self._session = None
 
     def _selection(self, session: pytest.Session) -> list[str]:
         option = self._config.option

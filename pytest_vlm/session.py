@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 
@@ -30,7 +30,8 @@ from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.memory.guard import LeakCheck, MemoryUse
+from pytest_vlm.memory.guard import LeakCheck
+from pytest_vlm.memory.use import MemoryUse
 from pytest_vlm.protocols import Engine, Loader, Progress
 from pytest_vlm.report.model import (
     CheckpointSummary,
@@ -42,7 +43,9 @@ from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
 
 
-def _silent(what: str, done: int, total: int, memory: int | None = None) -> None:
+def _silent(
+    what: str, done: int, total: int, memory: int | None = None, unit: str = "samples"
+) -> None:
     pass
 
 
@@ -77,6 +80,7 @@ class Session:
         self.folder = folder or settings.report or Path("vlm-report")
         self.records: list[Record] = []
         self.record: Callable[[Record], None] = record or self.records.append
+        self._dataset = cache(partial(_open_dataset, settings))
         self._parts = Assembly.of(
             settings,
             loaders=loaders or {},
@@ -95,9 +99,11 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Drop models and end the app; the records stay."""
+        """Drop models and samples and end the app; the records stay."""
         self._parts.pool.clear()
+        self._parts.capacity.restore()
         self._parts.store.close()
+        self._dataset.cache_clear()
         if self._app is not None:
             self._app.close()
             self._app = None
@@ -131,18 +137,17 @@ class Session:
         """The baseline, the candidates, and the anchor where there is one."""
         return self._contestants.everybody
 
-    @cached_property
+    @property
     def samples(self) -> Dataset:
         """The dataset, cut to the limit where there is one; shuffled for early stopping.
 
         Raises:
             SamplesError: none was given, or it is not usable.
         """
-        if self.settings.samples is None:
+        dataset = self._dataset()
+        if dataset is None:
             raise SamplesError("no samples were given; add --vlm-samples path/to/samples.jsonl")
-        source, root = self.settings.samples, self.settings.media_root
-        given = open_dataset(source, media_root=root)[: self.settings.limit]
-        return given if self.settings.sequential is None else shuffling.shuffled(given)
+        return dataset
 
     def preflight(self) -> None:
         """Find out everything that can be known without loading a model.
@@ -187,6 +192,14 @@ class Session:
     def engine(self, spec: CheckpointSpec) -> Engine:
         """A checkpoint, loaded; others are dropped where room is needed."""
         return self._parts.pool.get(spec)
+
+    def lease(self, spec: CheckpointSpec) -> AbstractContextManager[Engine]:
+        """The same for a block, in which nothing drops it.
+
+        Raises:
+            MemoryBudgetError: there is no room beside what is in use.
+        """
+        return self._parts.pool.lease(spec)
 
     def predict(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Prediction]:
         """One prediction a sample, in order."""
@@ -257,13 +270,18 @@ class Session:
 
         Raises:
             MemoryLimitExceeded: it took more than the limit, or could not be measured.
+            SettingsError: another block is being measured.
         """
-        self._parts.run.measure_anew(True)
-        try:
-            with self._parts.measuring.block(spec, limit, test):
+        with self._parts.measuring.block(spec, limit, test):
+            self._parts.run.measure_anew(True)
+            try:
                 yield
-        finally:
-            self._parts.run.measure_anew(False)
+            finally:
+                self._parts.run.measure_anew(False)
+
+    def take_account(self) -> str:
+        """What the blocks since the last call took, step by step; empty without any."""
+        return self._parts.measuring.take_account()
 
     def leak_check(self, spec: CheckpointSpec, *, limit: int) -> LeakCheck:
         """Begin to watch what a test keeps; `LeakCheck.judge` is called when all of it has ended.
@@ -271,9 +289,9 @@ class Session:
         The checkpoint answers once before, so that what libraries keep for good is not counted.
         """
         self._parts.pool.clear()
-        engine = self.engine(spec)
-        if self.settings.samples is not None:
-            next(engine.predict([self.samples[:1]], self.settings.generation))
+        with self.lease(spec) as engine:
+            if self.settings.samples is not None:
+                next(engine.predict([self.samples[:1]], self.settings.generation))
         del engine
         return self._parts.measuring.leak_check(spec, limit)
 
@@ -291,5 +309,10 @@ class Session:
             self._app = run_app(self.settings)
         return AppClient(self._app.url, spec.name)
 
-    def _dataset(self) -> Dataset | None:
-        return None if self.settings.samples is None else self.samples
+
+def _open_dataset(settings: Settings) -> Dataset | None:
+    """No method: a session that its own parts refer to is freed by the garbage collector alone."""
+    if settings.samples is None:
+        return None
+    given = open_dataset(settings.samples, media_root=settings.media_root)[: settings.limit]
+    return given if settings.sequential is None else shuffling.shuffled(given)

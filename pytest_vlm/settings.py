@@ -77,6 +77,8 @@ class Settings:
         anchor: a checkpoint of long ago, which no candidate may fall behind.
         anchor_margins: how many of its margins a claim may have lost since then.
         sequential: ``anytime`` asks only as much as a verdict needs, in a random order.
+        memory_budget: bytes that loaded checkpoints may take together; None for what is free.
+        max_loaded: how many of them at most; None for as many as fit.
         target: what such a verdict is about: all that could be asked, or these samples only.
     """
 
@@ -93,7 +95,7 @@ class Settings:
     target: Literal["population", "dataset"] = "population"
     inconclusive: Literal["fail", "warn"] = "fail"
     memory_budget: int | None = None
-    max_loaded: int = 1
+    max_loaded: int | None = None
     check_batching: int = 0
     cache_dir: Path | None = None
     no_cache: bool = False

@@ -168,8 +168,9 @@ class Cache:
         """Key, day of the last use and columns of those that are there; their use is noted."""
         rows: list[tuple[Any, ...]] = []
         day = today()
-        for start in range(0, len(keys), AT_ONCE):
-            some = [bytes.fromhex(key) for key in keys[start : start + AT_ONCE]]
+        wanted = sorted(map(bytes.fromhex, keys))  # as they lie in the file: each page is read once
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))
             query = f"SELECT key, used, {columns} FROM {table} WHERE key IN ({marks})"
             rows += self.database.read(query, some)

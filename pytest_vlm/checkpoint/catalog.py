@@ -10,25 +10,32 @@ from pytest_vlm.checkpoint.folder import (
     CheckpointFolder,
     check_comparable,
     differences,
-    inspect_folder,
 )
 from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
-from pytest_vlm.checkpoint.source import local_folder
+from pytest_vlm.checkpoint.inspection import inspect_checkpoint
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.report.model import CheckpointSummary
 
 
 class CheckpointCatalog:
-    """Looks into checkpoint folders without loading a model.
+    """Looks into checkpoints' files without loading a model.
 
     Args:
         in_folders: whether the engine's checkpoints are folders; of others only the name is known.
         digest: of a file, as `pytest_vlm.checkpoint.fingerprint.file_digest` computes it.
+        downloads: where models of a registry are kept; None for a temporary folder.
     """
 
-    def __init__(self, *, in_folders: bool, digest: Callable[[Path], str] = file_digest) -> None:
+    def __init__(
+        self,
+        *,
+        in_folders: bool,
+        digest: Callable[[Path], str] = file_digest,
+        downloads: Path | None = None,
+    ) -> None:
         self._in_folders = in_folders
         self._digest = digest
+        self._downloads = downloads
         self._folders: dict[str, CheckpointFolder] = {}
 
     def folder(self, spec: CheckpointSpec) -> CheckpointFolder:
@@ -38,14 +45,18 @@ class CheckpointCatalog:
             CheckpointError: it is missing, incomplete or no checkpoint.
         """
         if spec.name not in self._folders:
-            self._folders[spec.name] = inspect_folder(
-                local_folder(spec), self._digest, trust_remote_code=spec.trust_remote_code
+            self._folders[spec.name] = inspect_checkpoint(
+                spec, self._digest, downloads=self._downloads
             )
         return self._folders[spec.name]
 
+    def has_folder(self, spec: CheckpointSpec) -> bool:
+        """Whether it lies in a folder; not what a server answers for."""
+        return self._in_folders and not spec.on_server
+
     def summary(self, spec: CheckpointSpec) -> CheckpointSummary:
         """The same for the report."""
-        if not self._in_folders:
+        if not self.has_folder(spec):
             return CheckpointSummary(name=spec.name, source=spec.source)
         folder = self.folder(spec)
         return CheckpointSummary(
@@ -74,7 +85,7 @@ class CheckpointCatalog:
         Raises:
             CheckpointMismatch: chat template, tokenizer or image processor differ.
         """
-        if self._in_folders:
+        if self.has_folder(baseline) and self.has_folder(candidate):
             a, b = self.folder(baseline), self.folder(candidate)
             check_comparable(baseline, a, candidate, b, allowed)
 
@@ -91,7 +102,9 @@ class CheckpointCatalog:
             candidate: the other.
             allowed: as in `check_comparable`.
         """
-        if self._in_folders:
+        if baseline.on_server or candidate.on_server:
+            yield "a server answers: whether both see the same question is not known here"
+        if self.has_folder(baseline) and self.has_folder(candidate):
             a, b = self.folder(baseline), self.folder(candidate)
             if a.fingerprint == b.fingerprint:
                 yield f"its files are those of the baseline {baseline.name}, byte for byte"

@@ -6,6 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
+OFFLOADED = "+cpu"
 ACCELERATORS = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
 
 
@@ -15,6 +16,8 @@ def device_name(device: str) -> str:
     Args:
         device: as `LoadSettings` names it.
     """
+    if device.endswith(OFFLOADED):
+        return f"{device_name(accelerator(device))}, weights partly in host memory"
     if device == "cpu" or (device == "auto" and not _may_have_cuda()):
         return f"cpu {_processor()}"
     import torch
@@ -24,6 +27,11 @@ def device_name(device: str) -> str:
     if device.startswith("cuda") and torch.cuda.is_available():
         return f"cuda {torch.cuda.get_device_name(device)}"
     return f"{device} {_processor()}"
+
+
+def accelerator(device: str) -> str:
+    """The device that computes where a part of the weights lies in the CPU's memory."""
+    return device.removesuffix(OFFLOADED)
 
 
 def _may_have_cuda() -> bool:

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_vlm.checkpoint.folder import INDEX
-from pytest_vlm.checkpoint.found import ADAPTER, OF_A_TRAINER, Found, read_delta, read_folder
+from pytest_vlm.checkpoint.found import OF_A_TRAINER, Found, read_delta, read_folder
+from pytest_vlm.checkpoint.patch import ADAPTER
 from pytest_vlm.checkpoint.reading import read_json
+from pytest_vlm.checkpoint.weights import INDEX
 from pytest_vlm.errors import CheckpointError
 
 Order = Literal["step", "date", "name"]

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_vlm.checkpoint.patch import Patch
+
 CONTENT = (
     "*.safetensors",
     "*.json",
@@ -54,6 +56,27 @@ def fingerprint(folder: Path, digest: Callable[[Path], str] | None = None) -> st
     of = digest or file_digest
     lines = "".join(f"{name}\0{of(path)}\n" for name, path in content_files(folder))
     return blake3(lines.encode("utf-8", "surrogateescape")).hexdigest(length=16)
+
+
+def patched_fingerprint(
+    base: str, patch: Patch, digest: Callable[[Path], str] | None = None
+) -> str:
+    """Of a base with something put over it. 32 hexadecimal digits.
+
+    Args:
+        base: the base's fingerprint.
+        patch: what is put over it.
+        digest: as for `fingerprint`.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    from blake3 import blake3
+
+    of = digest or file_digest
+    # Not a delta's own name: a renamed file is the same one.
+    digests = "".join(f"{of(path)}\n" for path in patch.files)
+    return blake3(f"{patch.kind} over {base}\n{digests}".encode()).hexdigest(length=16)
 
 
 def content_files(folder: Path) -> tuple[tuple[str, Path], ...]:

@@ -11,17 +11,13 @@ from pytest_vlm.checkpoint.archive import SUFFIXES as PICKLES
 from pytest_vlm.checkpoint.configuration import CONFIG, architecture, own_code, read_config
 from pytest_vlm.checkpoint.fingerprint import CONTENT, file_digest, fingerprint
 from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
-from pytest_vlm.checkpoint.patch import Patch
+from pytest_vlm.checkpoint.patch import ADAPTER, Patch
 from pytest_vlm.checkpoint.pickled import check_pickled
 from pytest_vlm.checkpoint.questions import read_question_files
-from pytest_vlm.checkpoint.reading import confine, open_regular, read_json
-from pytest_vlm.checkpoint.safetensors_header import SafetensorsHeader, read_header
+from pytest_vlm.checkpoint.reading import confine, open_regular
 from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.checkpoint.weights import read_headers
 from pytest_vlm.errors import CheckpointError, CheckpointMismatch
-
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-LARGEST_INDEX = 16 * 2**20
 
 Signature = tuple[tuple[str, int, int, int, int], ...]
 
@@ -31,7 +27,7 @@ class CheckpointFolder:
     """What the files say of a checkpoint.
 
     Attributes:
-        path: the folder.
+        path: the folder; of a patched checkpoint, its base's.
         architecture: as config.json names it.
         parameters: number of stored values.
         bytes: of the weights.
@@ -64,9 +60,15 @@ class CheckpointFolder:
         Raises:
             CheckpointError: one was written, added or removed since.
         """
-        if _signature(self.path) != self.signature:
+        patch = self.patch.path if self.patch else None
+        try:
+            changed = signature(self.path, self.patch) != self.signature
+        except FileNotFoundError:
+            changed = True
+        if changed:
             raise CheckpointError(
-                f"{self.path} was changed while it was used; run again when it is complete"
+                f"{f'{patch} or its base ' if patch else ''}{self.path} was changed while it was "
+                "used; run again when it is complete"
             )
 
 
@@ -136,10 +138,10 @@ def _inspect(
     path: Path, digest: Callable[[Path], str], trust_remote_code: bool
 ) -> CheckpointFolder:
     _check_folder(path)
-    signature = _signature(path)
+    before = signature(path)
     config = read_config(path)
     note = own_code(path, trusted=trust_remote_code)
-    headers = _headers(path)
+    headers = read_headers(path)
     questions = read_question_files(path)
     dtypes = {dtype for header in headers for dtype in header.dtypes.values()}
     shapes = {name: shape for header in headers for name, shape in header.shapes.items()}
@@ -151,7 +153,7 @@ def _inspect(
         bytes=sum(header.bytes for header in headers),
         dtypes=tuple(sorted(dtypes)),
         fingerprint=fingerprint(path, digest),
-        signature=signature,
+        signature=before,
         chat_template=questions.chat_template,
         tokenizer=questions.tokenizer,
         processor=questions.processor,
@@ -170,10 +172,10 @@ def _check_folder(path: Path) -> None:
             check_pickled(path)
         raise CheckpointError(f"{path} is a file; a checkpoint is a folder with a config.json")
     next(path.iterdir(), None)  # glob finds nothing, and says nothing, where it may not look
-    if (path / "adapter_config.json").exists():
+    if (path / ADAPTER).exists():
         raise CheckpointError(
-            f"{path} holds an adapter that is not merged; merge it into its base first: "
-            "model.merge_and_unload().save_pretrained(folder)"
+            f"{path} holds an adapter ({ADAPTER}), not a whole model; give it for itself, with its "
+            'base: --checkpoint "B=path/to/adapter?base=path/to/base"'
         )
     for file in _content_files(path):
         if not file.name.isprintable():
@@ -191,79 +193,11 @@ def _not_a_checkpoint(path: Path) -> str:
     return f"{path} is not a checkpoint: it has no config.json{hint}"
 
 
-def _headers(path: Path) -> list[SafetensorsHeader]:
-    """Of the files that transformers would load, which hold each tensor once."""
-    if not (path / INDEX).exists():
-        return [read_header(_single_file(path))]
-    if (path / WEIGHTS).exists():
-        raise CheckpointError(
-            f"{path} holds both {WEIGHTS} and {INDEX}, of two saves: libraries differ in which "
-            "they load; remove the one that is out of date"
-        )
-    shards = _shards(path)
-    headers = {name: read_header(path / name) for name in sorted(set(shards.values()))}
-    owner: dict[str, str] = {}
-    for name, header in headers.items():
-        for key in header.shapes:
-            if key in owner:
-                raise CheckpointError(
-                    f"{path / name} holds {key} once more, which is in {owner[key]} as well: "
-                    "shards of two saves; copy the folder again"
-                )
-            owner[key] = name
-    lost = sorted(key for key, name in shards.items() if owner.get(key) != name)
-    if lost:
-        raise CheckpointError(
-            f"{path / shards[lost[0]]} does not hold {len(lost)} tensors that {INDEX} says are "
-            f"there, such as {lost[0]}: shards of two saves; copy the folder again"
-        )
-    return list(headers.values())
-
-
-def _shards(path: Path) -> dict[str, str]:
-    """Tensor to file, as the index says."""
-    shards = read_json(path / INDEX, largest=LARGEST_INDEX).get("weight_map")
-    if not isinstance(shards, dict) or not shards:
-        raise CheckpointError(f"{path / INDEX} names no weights; copy it again")
-    for name in shards.values():
-        plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
-        if not plain or not name.endswith(".safetensors"):
-            raise CheckpointError(
-                f"{path / INDEX} names {str(name)[:100]!r}, not a file beside it that ends in "
-                ".safetensors; save the model again: model.save_pretrained(folder)"
-            )
-    missing = sorted(name for name in set(shards.values()) if not (path / name).exists())
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise CheckpointError(
-            f"{path} is incomplete: {', '.join(missing)} {verb} missing; copy it again"
-        )
-    return shards
-
-
-def _single_file(path: Path) -> Path:
-    if (path / WEIGHTS).exists():
-        return path / WEIGHTS
-    others = sorted(file.name for file in path.glob("*.safetensors"))
-    if others:
-        raise CheckpointError(
-            f"{path} has {', '.join(others[:5])}, but neither {WEIGHTS} nor {INDEX}, so it is not "
-            "said which are the weights; copy it again, or save it again: "
-            "model.save_pretrained(folder)"
-        )
-    pickles = sorted(file for suffix in PICKLES for file in path.glob(f"*{suffix}"))
-    if pickles:
-        confine(pickles[0], path)
-        check_pickled(pickles[0])
-        raise CheckpointError(
-            f"{path} has only pickled weights ({pickles[0].name}), which can run code when loaded; "
-            "save them as safetensors: model.save_pretrained(folder)"
-        )
-    raise CheckpointError(f"{path} is not a checkpoint: it has no *.safetensors weights")
-
-
-def _signature(path: Path) -> Signature:
-    stats = ((str(file.relative_to(path)), file.stat()) for file in _content_files(path))
+def signature(path: Path, patch: Patch | None = None) -> Signature:
+    """Name, size, inode and times of a folder's files, and of those of a patch."""
+    named = [(str(file.relative_to(path)), file) for file in _content_files(path)]
+    named += [(str(file), file) for file in (patch.files if patch else ())]
+    stats = ((name, file.stat()) for name, file in named)
     return tuple((n, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for n, s in stats)
 
 

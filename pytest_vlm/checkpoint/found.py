@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from pytest_vlm.checkpoint.headers import Weights, read_weights, weight_files
+from pytest_vlm.checkpoint.patch import ADAPTER
 from pytest_vlm.checkpoint.reading import read_json
 from pytest_vlm.checkpoint.training_record import (
     STATE,
@@ -23,7 +25,6 @@ from pytest_vlm.errors import CheckpointError
 
 Kind = Literal["model", "trainer", "adapter", "delta", "unreadable"]
 
-ADAPTER = "adapter_config.json"
 RECORDS = ("training.json", "eval_results.json")
 OF_A_TRAINER = re.compile(r"checkpoint-(\d+)")
 
@@ -62,6 +63,21 @@ class Found:
     date: datetime | None = None
     best_so_far: str = ""
     problem: str = ""
+
+    @property
+    def is_patch(self) -> bool:
+        """Whether it is to be put over a base."""
+        return self.kind in ("adapter", "delta")
+
+    @property
+    def source(self) -> str:
+        """What to write in ``--checkpoint NAME=...``; a patch names its base."""
+        if not self.is_patch or not self.base:
+            return os.fspath(self.path)
+        folder = self.path if self.kind == "adapter" else self.path.parent
+        beside = folder / Path(self.base).expanduser()
+        base = os.path.normpath(beside) if beside.exists() else self.base
+        return f"{self.path}?base={quote(base, safe='/:@')}"
 
 
 def read_folder(folder: Path, files: Collection[str], names: Collection[str]) -> Found:
@@ -114,14 +130,24 @@ def read_delta(path: Path) -> Found:
     try:
         date = _date([path])
         weights = read_weights([path])
-        described = dict(weights.metadata)
-        for sidecar in (path.with_suffix(".json"), path.with_name(f"{path.name}.json")):
-            if sidecar.exists():
-                described |= read_record(sidecar)
+        described = describe_delta(path, weights.metadata)
     except CheckpointError as error:
         problem = str(error).replace(f"{path.parent}{os.sep}", "")
     record = read_description(described)
     return _found(path, "delta", weights=weights, record=record, date=date, problem=problem)
+
+
+def describe_delta(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What a delta says of itself; a JSON file beside it wins over its own metadata.
+
+    Raises:
+        CheckpointError: that file is no such JSON.
+    """
+    described: dict[str, Any] = dict(metadata)
+    for sidecar in (path.with_suffix(".json"), path.with_name(f"{path.name}.json")):
+        if sidecar.exists():
+            described |= read_record(sidecar)
+    return described
 
 
 def _record(folder: Path, files: Collection[str]) -> TrainingRecord:

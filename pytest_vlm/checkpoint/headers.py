@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
-from pytest_vlm.checkpoint.folder import INDEX, WEIGHTS
+from pytest_vlm.checkpoint.patch import ADAPTER_WEIGHTS
 from pytest_vlm.checkpoint.pickled import check_pickled
 from pytest_vlm.checkpoint.reading import read_json
 from pytest_vlm.checkpoint.safetensors_header import read_header
+from pytest_vlm.checkpoint.weights import INDEX, LARGEST_INDEX, WEIGHTS
 from pytest_vlm.errors import CheckpointError
 
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 SHARD = re.compile(r".+-\d{5}-of-(\d{5})\.safetensors")
 PICKLES = (".bin", ".pt", ".pth")
 NAMED = 3
-LARGEST_INDEX = 16 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)

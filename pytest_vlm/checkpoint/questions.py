@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_vlm.checkpoint.configuration import CONFIG
 from pytest_vlm.checkpoint.reading import read_json, read_whole
 from pytest_vlm.errors import CheckpointError
 
@@ -64,6 +65,40 @@ def read_question_files(folder: Path) -> QuestionFiles:
         processor=_digest(_processor(folder)),
         largest_id=largest_id,
     )
+
+
+def passed_over(patch: Path, base: Path) -> str:
+    """What to say of files that lie beside a patch, though its base's are used; empty for none.
+
+    Args:
+        patch: the folder that the patch lies in; another checkpoint's own files are not compared.
+        base: the base's folder.
+
+    Raises:
+        CheckpointError: they decide otherwise how a question reaches the model.
+    """
+    if (patch / CONFIG).exists():
+        return ""
+    own, used = read_question_files(patch), read_question_files(base)
+    differing = [
+        what
+        for what, here, there in (
+            ("chat template", own.chat_template, used.chat_template),
+            ("tokenizer", own.tokenizer, used.tokenizer),
+        )
+        if here and here != there
+    ]
+    settings, of_base = _processor(patch), _processor(base)
+    differing += [name for name in settings if settings[name] != of_base.get(name, settings[name])]
+    if differing:
+        raise CheckpointError(
+            f"{patch} brings its own {' and '.join(differing)}, not that of its base {base}, with "
+            "which it would be asked. If the base's is right, remove these files; if not, merge "
+            "the two into a folder with its own files: "
+            "model.merge_and_unload().save_pretrained(folder)"
+        )
+    alone = sorted(settings.keys() - of_base.keys())
+    return f"{', '.join(alone)} beside it is not used, the base's files are" if alone else ""
 
 
 def _digest(content: object) -> str:
@@ -137,7 +172,7 @@ def _largest_id(content: Mapping[str, Any]) -> int:
     return max((number for number in ids if type(number) is int), default=-1)
 
 
-def _processor(folder: Path) -> object:
+def _processor(folder: Path) -> dict[str, dict[str, Any]]:
     settings = {
         name: read_json(folder / name) for name in PROCESSOR_FILES if (folder / name).exists()
     }

@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_vlm.checkpoint.patch import DELTAS
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+MODELS = "models:/"
 WANTED = (
     *("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.spm"),
     "additional_chat_templates/*.jinja",
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """Where a checkpoint lies on this machine.
+
+    Attributes:
+        path: of its folder, or of a delta's file.
+        remarks: what a reviewer should know of the way there.
+    """
+
+    path: Path
+    remarks: tuple[str, ...] = ()
+
+
+def locate(spec: CheckpointSpec, downloads: Path | None = None) -> Located:
+    """Find a checkpoint; one of a hub or a registry is downloaded.
+
+    Args:
+        spec: as the command line names it.
+        downloads: where models of a registry are kept; None for a temporary folder.
+
+    Raises:
+        CheckpointError: it is not there, or cannot be reached.
+    """
+    if not spec.source.startswith(MODELS):
+        return Located(path=local_folder(spec))
+    from pytest_vlm.checkpoint.model_registry import download
+
+    path, remark = download(spec.source, downloads)
+    return Located(path=path, remarks=(remark,))
+
+
 def local_folder(spec: CheckpointSpec) -> Path:
-    """The folder of a checkpoint; a hub id is downloaded into the Hugging Face cache.
+    """A checkpoint on this machine; a hub id is downloaded into the Hugging Face cache.
 
     Raises:
         CheckpointError: neither a path nor a hub id that can be reached.
     """
     path = Path(spec.source).expanduser()
-    if path.exists() or not HUB_ID.fullmatch(spec.source):
+    if path.exists() or path.suffix in DELTAS or not HUB_ID.fullmatch(spec.source):
         return path
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pytest_vlm.checkpoint.redaction import redact
 from pytest_vlm.errors import SettingsError
+from pytest_vlm.memory.size import parse_size
 from pytest_vlm.settings import LoadSettings
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
-TRUST = "trust_remote_code"
+SERVERS = ("http://", "https://")
+REGISTRY = "models:/"
+BASE, BUDGET, TRUST = "base", "budget", "trust_remote_code"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +25,11 @@ class CheckpointSpec:
 
     Attributes:
         name: how it is called in tests, verdicts and reports.
-        source: a path, or a hub id.
+        source: a folder, a delta's file, a hub id, ``models:/NAME@ALIAS`` of a registry, or
+            ``http(s)://HOST/v1#MODEL`` of a server.
         revision: of a hub id; None for the default one.
+        base: what a delta or an adapter is put over; None where its own files say it.
+        budget: the most memory that its tests may take, in bytes; None for no limit.
         load: how it is loaded.
         trust_remote_code: whether code that lies in the checkpoint may be run. Of one checkpoint
             only: no option and no ini file sets it for all.
@@ -32,18 +38,27 @@ class CheckpointSpec:
     name: str
     source: str
     revision: str | None = None
+    base: str | None = None
+    budget: int | None = None
     load: LoadSettings = LoadSettings()
     trust_remote_code: bool = False
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def on_server(self) -> bool:
+        """Whether a server answers for it, so that nothing of it lies here."""
+        return self.source.startswith(SERVERS)
+
     def argument(self) -> str:
         """What to give to ``--checkpoint`` for the same checkpoint, loaded the same way."""
         revision = f"@{self.revision}" if self.revision else ""
-        changed = {k: v for k, v in asdict(self.load).items() if v != getattr(LoadSettings(), k)}
-        trusted = {TRUST: "yes"} if self.trust_remote_code else {}
-        query = f"?{urlencode(changed | trusted)}" if changed or trusted else ""
+        keys: dict[str, str | int] = {} if self.base is None else {BASE: self.base}
+        keys |= {k: v for k, v in asdict(self.load).items() if v != getattr(LoadSettings(), k)}
+        keys |= {} if self.budget is None else {BUDGET: self.budget}
+        keys |= {TRUST: "yes"} if self.trust_remote_code else {}
+        query = f"?{urlencode(keys, quote_via=quote, safe='/:@')}" if keys else ""
         return f"{self.name}={self.source}{revision}{query}"
 
 
@@ -51,33 +66,38 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
     """Parse one ``--checkpoint`` value; a path that exists wins over ``NAME=``.
 
     Raises:
-        SettingsError: an illegal name, an unknown key, no source, or a secret in it.
+        SettingsError: an illegal name, an unknown key, no source, an address without a model, or a
+            secret in it.
     """
     source, _, query = text.partition("?")
-    if Path(text).exists():
+    if _exists(text):
         source, query = text, ""
     shown = redact(text)
-    name, revision = "", None
-    if not Path(source).exists():
+    name = ""
+    if not _exists(source) and not source.startswith((*SERVERS, REGISTRY)):
         before, equals, after = source.partition("=")
         if equals:
             name, source = before, after
             _check_name(name, shown)
-    if redact(f"?{query}") != f"?{query}" or (shown != text and not Path(source).exists()):
+    if redact(f"?{query}") != f"?{query}" or (shown != text and not _exists(source)):
+        instead = "log in with: hf auth login, or set HF_TOKEN"
+        if source.startswith(SERVERS):
+            instead = "give the server's key in the environment variable VLM_API_KEY"
         raise SettingsError(
             f"--checkpoint {shown!r} holds a secret, which would end up in reports and in the list "
-            "of processes; log in with: hf auth login, or set HF_TOKEN"
+            f"of processes; {instead}"
         )
     if not source:
         raise SettingsError(
             f"--checkpoint {shown!r} names no checkpoint; write NAME=path/to/folder"
         )
-    if not Path(source).exists() and "@" in source:
-        source, _, revision = source.rpartition("@")
+    changes = _changes(query, shown)
+    if source.startswith(SERVERS):
+        _check_address(source, changes, shown)
+    source, revision = split_revision(source)
     if not name:
-        name = Path(source).name or Path(source).resolve().name
+        name = _own_name(source)
         _check_name(name, shown)
-    changes = dict(parse_qsl(query, keep_blank_values=True))
     trusted = changes.pop(TRUST, "no")
     if trusted not in ("yes", "no"):
         raise SettingsError(f"--checkpoint {shown!r}: {TRUST} is yes or no, not {trusted!r}")
@@ -85,9 +105,19 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
         name=name,
         source=source,
         revision=revision,
-        load=_override(load, changes, shown),
+        base=_base(changes.pop(BASE, None), shown),
+        budget=_budget(changes.pop(BUDGET, None), shown),
+        load=replace(load, **changes),
         trust_remote_code=trusted == "yes",
     )
+
+
+def split_revision(source: str) -> tuple[str, str | None]:
+    """``org/model@v1`` as its hub id and its revision; of anything else there is no revision."""
+    if source.startswith((*SERVERS, REGISTRY)) or "@" not in source or _exists(source):
+        return source, None
+    before, _, revision = source.rpartition("@")
+    return before, revision
 
 
 def parse_checkpoints(
@@ -118,12 +148,76 @@ def _check_name(name: str, text: str) -> None:
         )
 
 
-def _override(load: LoadSettings, changes: dict[str, str], text: str) -> LoadSettings:
-    known = {field.name for field in fields(LoadSettings)}
-    for key in changes:
+def _own_name(source: str) -> str:
+    """Of a server's model and of a registered one, not what stands last."""
+    if source.startswith(SERVERS):
+        return urlsplit(source).fragment.rpartition("/")[2]
+    if source.startswith(REGISTRY):
+        return re.split("[/@]", source.removeprefix(REGISTRY))[0]
+    return Path(source).name or Path(source).resolve().name
+
+
+def _changes(query: str, text: str) -> dict[str, str]:
+    known = {field.name for field in fields(LoadSettings)} | {BASE, BUDGET, TRUST}
+    changes: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        # Unlike a form's, a path's + is no space.
+        key, value = (unquote(part) for part in (*pair.split("=", 1), "")[:2])
         if key not in known:
             raise SettingsError(
                 f"--checkpoint {text!r}: unknown setting {key!r}; "
-                f"known are {', '.join(sorted(known))}, {TRUST}"
+                f"known are {', '.join(sorted(known))}"
             )
-    return replace(load, **changes)
+        changes[key] = value
+    return changes
+
+
+def _check_address(source: str, changes: dict[str, str], text: str) -> None:
+    try:
+        address = urlsplit(source)
+        usable = bool(address.hostname) and (address.port is None or address.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"--checkpoint {text!r} is no address of a server; write http://HOST:PORT/v1#MODEL"
+        )
+    if not address.fragment:
+        raise SettingsError(
+            f"--checkpoint {text!r} names a server but no model; write it after a #: "
+            "http://HOST:PORT/v1#MODEL"
+        )
+    for key in (BASE, TRUST):
+        if key in changes:
+            raise SettingsError(
+                f"--checkpoint {text!r}: {key} is for files, and a server's model has none here"
+            )
+
+
+def _base(given: str | None, text: str) -> str | None:
+    if given is None:
+        return None
+    if not given or given.startswith(SERVERS):
+        raise SettingsError(
+            f"--checkpoint {text!r}: base is a folder or a hub id; write ?base=path/to/base"
+        )
+    return given
+
+
+def _budget(given: str | None, text: str) -> int | None:
+    if given is None:
+        return None
+    try:
+        budget = parse_size(given)
+    except SettingsError as error:
+        raise SettingsError(f"--checkpoint {text!r}: budget: {error}") from None
+    if budget == 0:
+        raise SettingsError(f"--checkpoint {text!r}: a budget of 0 leaves no room for anything")
+    return budget
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # such as a name that is too long
+        return False

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.accept import GOLDENS, accept_goldens, pending_goldens
+from pytest_vlm.golden import GOLDENS
 
 EXAMPLES = """examples:
   python -m pytest_vlm accept vlm-report                 list what is pending
@@ -38,6 +38,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _accept(options: argparse.Namespace) -> int:
+    from pytest_vlm.golden.accept import accept_goldens, pending_goldens
+
     pending = pending_goldens(options.report)
     if not pending:
         print(f"nothing is pending in {options.report}")

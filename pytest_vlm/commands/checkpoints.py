@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pytest_vlm.commands.ranking import Ranking, rank
 from pytest_vlm.commands.saying import say
@@ -202,16 +203,32 @@ def _tell_other_metrics(ranking: Ranking) -> None:
 def _tell_command(ranking: Ranking) -> None:
     say()
     if ranking.pair is None:
-        say("Two checkpoints make a comparison; here is only one, or none, that can be loaded.")
+        _tell_command_of_a_patch(ranking)
         return
     which, pair = ranking.pair
     say(f"Compare {which}; the first is the baseline:")
     say(f"  {_command(pair)}", {"cyan": True})
 
 
+def _tell_command_of_a_patch(ranking: Ranking) -> None:
+    known = [one for one in ranking.usable if one.is_patch and one.base]
+    if not known:
+        say("Two checkpoints make a comparison; here is only one, or none, that can be loaded.")
+        return
+    patch = ranking.best_of(known) or known[-1]
+    base = unquote(patch.source.rpartition("?base=")[2])
+    say(f"Compare {patch.name} with its base, which is the baseline:")
+    say(
+        f"  pytest suites {_given('base', base)} {_given(patch.name, patch.source)}", {"cyan": True}
+    )
+
+
 def _command(pair: tuple[Found, Found]) -> str:
-    given = [f"--checkpoint {shlex.quote(f'{one.name}={one.path}')}" for one in pair]
-    return f"pytest suites {' '.join(given)}"
+    return f"pytest suites {' '.join(_given(one.name, one.source) for one in pair)}"
+
+
+def _given(name: str, source: str) -> str:
+    return f"--checkpoint {shlex.quote(f'{name}={source}')}"
 
 
 def _content(ranking: Ranking) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pytest_vlm.commands.numbers import count, margin_of
 from pytest_vlm.commands.plan import MARGINS, Wish, percent, points, table
 from pytest_vlm.commands.saying import say
 from pytest_vlm.errors import SettingsError
+from pytest_vlm.progress import bar_text
 
 if TYPE_CHECKING:
     from pytest_vlm.evaluation.dataset import Dataset
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FEW_CLUSTERS = 10
 USUAL_MARGIN = 0.05
-BAR = 24
 
 
 def run_pilot(options: argparse.Namespace, wish: Wish) -> int:
@@ -238,12 +238,13 @@ def _progress() -> Progress:
     """Draws on a terminal and nowhere else."""
     stream = sys.stderr
 
-    def show(what: str, done: int, total: int, memory: int | None = None) -> None:
+    def show(
+        what: str, done: int, total: int, memory: int | None = None, unit: str = "samples"
+    ) -> None:
         if not stream.isatty():
             return
         columns = shutil.get_terminal_size().columns
-        filled = BAR * done // total if total else BAR
-        line = f"  {what} {'█' * filled}{'░' * (BAR - filled)} {done}/{total}"[: columns - 1]
+        line = bar_text(what, done, total)[: columns - 1]
         stream.write(f"\r\x1b[K{line if done < total else ''}")
         stream.flush()
 

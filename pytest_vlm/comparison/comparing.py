@@ -106,6 +106,7 @@ class Comparing:
             measure=lambda chosen: self._speed.measure(baseline, candidate, chosen),
             looks=lambda chosen: in_looks(chosen, self._dataset()),
             loads=lambda: self._pool.opened,
+            degraded=lambda: self._run.degraded,
         )
 
     def _side(self, spec: CheckpointSpec, score: Score) -> Side:

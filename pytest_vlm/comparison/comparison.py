@@ -14,6 +14,7 @@ from pytest_vlm.comparison.writer import ClaimWriter
 from pytest_vlm.errors import ClaimNotShown, SamplesError
 from pytest_vlm.evaluation.lasting import lasting_values
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.memory.ladder import CannotFollow
 from pytest_vlm.report.model import ANCHORED
 from pytest_vlm.scores.libraries import require
 from pytest_vlm.scores.score import Score
@@ -126,7 +127,14 @@ class Comparison:
             self.writer.write("inconclusive", claim, sentence)
             return None, sentence
         doubts = self._doubts(samples, claim, bound)
-        pairs, result = self._judge(samples, claim, bound)
+        try:
+            pairs, result = self._judge(samples, claim, bound)
+        except CannotFollow as error:
+            sentence = f"Not shown: the two cannot be asked alike. {error}"
+            self.writer.write("inconclusive", claim, sentence, doubts=doubts)
+            return None, sentence
+        if degraded := pairs.degradation():
+            warnings.warn(f"{self.score.name}: {degraded}", stacklevel=4)
         sentence = str(result) if result is not None else f"Not shown: {pairs.problem()}."
         verdict = "inconclusive" if result is None else result.verdict
         self.writer.write(

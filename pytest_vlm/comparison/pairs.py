@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ class Pairs:
         score: that judged both sides.
         names: of the baseline and the candidate.
         samples: those that carry what the score needs.
+        degraded: for each sample how both were asked otherwise than wanted, since memory ran out;
+            empty where they were not. Without any where nobody was asked.
     """
 
     score: Score
@@ -35,6 +38,7 @@ class Pairs:
     samples: tuple[Sample, ...]
     baseline: Evaluation
     candidate: Evaluation
+    degraded: tuple[str, ...] = ()
 
     def problem(self) -> str:
         """Why nothing can be claimed from these pairs; empty where something can."""
@@ -108,6 +112,14 @@ class Pairs:
             if _differ(before, after, alpha)
         ]
 
+    def degradation(self) -> str:
+        """How they were asked otherwise than wanted, in words; empty where they were not."""
+        ways = Counter(way for way in self.degraded if way)
+        if list(ways.values()) == [len(self.samples)]:
+            return next(iter(ways))
+        total = len(self.samples)
+        return "; ".join(f"{count} of {total} pairs {way}" for way, count in ways.items())
+
     def judged_by(self, score: PairScore) -> Pairs:
         """With the values of a score that reads both answers at once."""
         before, after = self.baseline, self.candidate
@@ -125,6 +137,7 @@ class Pairs:
             samples=(*self.samples, *others.samples),
             baseline=self.baseline.followed_by(others.baseline),
             candidate=self.candidate.followed_by(others.candidate),
+            degraded=(*self.degraded, *others.degraded),
         )
 
     def first(self, count: int) -> Pairs:
@@ -134,6 +147,7 @@ class Pairs:
             samples=self.samples[:count],
             baseline=self.baseline.first(count),
             candidate=self.candidate.first(count),
+            degraded=self.degraded[:count],
         )
 
     def slices(self) -> tuple[Slice, ...]:

@@ -78,6 +78,8 @@ class Sides:
         measure: both sides' time and memory, for scores that need them.
         looks: cuts samples into what is asked before the next look at the evidence.
         loads: how many checkpoints were loaded so far.
+        degraded: how they are asked otherwise than wanted, since memory ran out; empty where they
+            are not.
     """
 
     baseline: Side
@@ -86,6 +88,7 @@ class Sides:
     measure: Callable[[Sequence[Sample]], MeasuredPairs] = not_measured
     looks: Looks = all_at_once
     loads: Callable[[], int] = lambda: 0
+    degraded: Callable[[], str] = lambda: ""
 
     @property
     def names(self) -> tuple[str, str]:
@@ -95,19 +98,31 @@ class Sides:
     def answer(
         self, samples: Sequence[Sample], score: Score, *, candidate_first: bool = False
     ) -> Pairs:
-        """All samples at once."""
+        """All samples at once, both sides on one rung of the memory ladder.
+
+        Where one side runs out of memory, the other one is asked again as this one could be asked.
+
+        Raises:
+            CannotFollow: one side cannot be asked as the other one must be.
+            OutOfMemory: a side cannot be asked in any way.
+        """
         if "measurement" in score.needs:
             return self._measured(self.measure(samples), score)
         sides = (
             (self.candidate, self.baseline) if candidate_first else (self.baseline, self.candidate)
         )
-        found = {side.name: side.evaluate(samples) for side in sides}
+        found: dict[str, Evaluation] = {}
+        degraded = None
+        while degraded != self.degraded():  # each time a rung further down
+            degraded = self.degraded()
+            found = {side.name: side.evaluate(samples) for side in sides}
         pairs = Pairs(
             score=score,
             names=self.names,
             samples=tuple(samples),
             baseline=found[self.baseline.name],
             candidate=found[self.candidate.name],
+            degraded=(degraded or "",) * len(samples),
         )
         return pairs.judged_by(score) if isinstance(score, PairScore) else pairs
 
@@ -117,6 +132,10 @@ class Sides:
         Where only one checkpoint fits, asking costs a load, though it begins with the side that is
         loaded; so it asks as many looks as were asked before. Where both fit, or one side's answers
         are known, it asks one.
+
+        Where memory runs out, the looks to come are asked in smaller batches, and those that were
+        judged stay as they are. Asked again, they would give the claim a second chance, and the
+        bound on false alarms holds for one: each pair is a bet on answers that nobody has seen.
         """
         looks, seen, looked = self.looks(samples), None, 0
         wanted, candidate_first = 1, False

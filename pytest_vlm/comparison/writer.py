@@ -81,6 +81,7 @@ class ClaimWriter:
                 warnings=(*doubts, *self._warnings(pairs, result, asked)),
                 evidence=self.evidence.write_flips(id, flips, self.sides.maps) if flips else "",
                 anchor=self.anchor,
+                degraded=pairs.degradation() if pairs is not None else "",
                 slices=tuple(one.to_json() for one in slices[:SLICES]),
             )
         )

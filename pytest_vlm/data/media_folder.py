@@ -8,7 +8,8 @@ import posixpath
 import re
 import reprlib
 import stat
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pytest_vlm.errors import SamplesError
@@ -17,6 +18,8 @@ from pytest_vlm.evaluation.samples import Image
 REMEMBERED = 65_536
 FOLDERS_REMEMBERED = 1024
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Leads nowhere else on any system: no drive, no address, and no part that begins with a dot.
+PLAIN = re.compile(r"\w[\w .-]*(?:/\w[\w .-]*)*")
 
 
 class MediaFolder:
@@ -31,12 +34,12 @@ class MediaFolder:
     """
 
     def __init__(self, folder: Path, *, follow_links: bool = False) -> None:
-        self._folder = folder
-        self._real = os.path.realpath(folder)
-        self._follow_links = follow_links
-        self._images = lru_cache(REMEMBERED)(self._image)
-        self._checked = lru_cache(REMEMBERED)(self._check)
-        self._folder_is_inside = lru_cache(FOLDERS_REMEMBERED)(self._is_inside)
+        # Functions of the folder, not methods: what is remembered goes when this goes.
+        inside = lru_cache(FOLDERS_REMEMBERED)(partial(_is_inside, os.path.realpath(folder)))
+        self._images = lru_cache(REMEMBERED)(partial(_image, folder))
+        self._checked = lru_cache(REMEMBERED)(
+            partial(_check, folder, None if follow_links else inside)
+        )
 
     def image(self, path: object) -> Image:
         """The picture at a path; the file itself is not looked at.
@@ -55,44 +58,48 @@ class MediaFolder:
             SamplesError: with its path.
         """
         if isinstance(image.source, Path):
-            self._checked(image.source)
+            self._checked(str(image.source))
 
-    def _image(self, path: str) -> Image:
-        if "://" in path:
+
+def _image(folder: Path, path: str) -> Image:
+    if PLAIN.fullmatch(path):
+        return Image(source=folder / path)
+    if "://" in path:
+        raise SamplesError(
+            f"the image {shortened(path)} is an address; download it and give its path"
+        )
+    if CONTROL.search(path):
+        raise SamplesError(f"the image {shortened(path)} has a control character in its path")
+    below = os.path.relpath(path, folder) if os.path.isabs(path) else path  # noqa: PTH117 - a Path a row is dear
+    first, *_ = posixpath.normpath(below.replace("\\", "/")).split("/")
+    if first == ".." or ntpath.isabs(below) or ntpath.splitdrive(below)[0]:
+        raise SamplesError(
+            f"the image {shortened(path)} lies outside {folder}; give a path below "
+            "that folder, or name another folder with --vlm-media-root"
+        )
+    return Image(source=folder / below)
+
+
+def _check(folder: Path, is_inside: Callable[[str], bool] | None, path: str) -> None:
+    """`is_inside` tells whether a path leads out of the folder; None where it may."""
+    try:
+        status = os.lstat(path)
+        is_link = stat.S_ISLNK(status.st_mode)
+        if is_inside and not is_inside(path if is_link else os.path.dirname(path)):  # noqa: PTH120
             raise SamplesError(
-                f"the image {shortened(path)} is an address; download it and give its path"
+                f"the image {path} is a link that leads out of {folder}; copy the file, "
+                f"or follow links with --vlm-media-root {folder}"
             )
-        if CONTROL.search(path):
-            raise SamplesError(f"the image {shortened(path)} has a control character in its path")
-        below = os.path.relpath(path, self._folder) if os.path.isabs(path) else path  # noqa: PTH117 - a Path a row is dear
-        first, *_ = posixpath.normpath(below.replace("\\", "/")).split("/")
-        if first == ".." or ntpath.isabs(below) or ntpath.splitdrive(below)[0]:
-            raise SamplesError(
-                f"the image {shortened(path)} lies outside {self._folder}; give a path below "
-                "that folder, or name another folder with --vlm-media-root"
-            )
-        return Image(source=self._folder / below)
+        if is_link:
+            status = os.stat(path)  # noqa: PTH116
+    except OSError as error:
+        raise SamplesError(f"cannot read the image {path}: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise SamplesError(f"cannot read the image {path}: it is not a regular file")
 
-    def _check(self, path: Path) -> None:
-        try:
-            if not self._follow_links and self._leads_out(path):
-                raise SamplesError(
-                    f"the image {path} is a link that leads out of {self._folder}; copy the file, "
-                    f"or follow links with --vlm-media-root {self._folder}"
-                )
-            status = path.stat()
-        except OSError as error:
-            raise SamplesError(f"cannot read the image {path}: {error.strerror}") from error
-        if not stat.S_ISREG(status.st_mode):
-            raise SamplesError(f"cannot read the image {path}: it is not a regular file")
 
-    def _leads_out(self, path: Path) -> bool:
-        if stat.S_ISLNK(path.lstat().st_mode):
-            return not self._is_inside(path)
-        return not self._folder_is_inside(path.parent)
-
-    def _is_inside(self, path: Path) -> bool:
-        return os.path.commonpath([self._real, os.path.realpath(path)]) == self._real
+def _is_inside(folder: str, path: str) -> bool:
+    return os.path.commonpath([folder, os.path.realpath(path)]) == folder
 
 
 def shortened(value: object, length: int = 200) -> str:

@@ -1,23 +1,29 @@
-"""Loading a model from a folder, without running its code and without random weights."""
+"""Loading a model from a folder, without running its code and without random weights.
+
+Its weights are copied out of the mapped files, or are those of a model that has equal ones already.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from pytest_vlm.checkpoint.configuration import read_config
+from pytest_vlm.checkpoint.device import OFFLOADED, accelerator
 from pytest_vlm.checkpoint.native import not_native
 from pytest_vlm.checkpoint.safetensors_header import read_header
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.finite import check_finite
+from pytest_vlm.engine.interning import TensorTable
+from pytest_vlm.engine.loaded import LoadedModel
+from pytest_vlm.engine.prompting import Prompting
 from pytest_vlm.errors import CheckpointError, EngineError
 from pytest_vlm.settings import LoadSettings
 
@@ -25,10 +31,16 @@ MOST_DESCRIBED = 4  # times; less shows by name in what is missing
 
 
 def choose_device(load: LoadSettings) -> str:
-    """``auto`` takes CUDA where there is one, else the CPU."""
+    """``auto`` takes CUDA where there is one, else the CPU; ``cuda:0+cpu`` is offloaded."""
     if load.device != "auto":
         return load.device
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resting_device(load: LoadSettings) -> str:
+    """Where the weights lie; what is offloaded is taken to its device layer by layer."""
+    device = choose_device(load)
+    return "cpu" if device.endswith(OFFLOADED) else device
 
 
 @cache
@@ -51,53 +63,80 @@ def _skeleton(folder: Path, *, trust_remote_code: bool) -> Any:
         return AutoModelForImageTextToText.from_config(config, trust_remote_code=trust_remote_code)
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model, and what a reviewer should know of how it was loaded."""
+def load_model(
+    spec: CheckpointSpec,
+    folder: Path,
+    table: TensorTable | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
+) -> LoadedModel:
+    """The model in evaluation mode, on its device; runs no code of the checkpoint's.
 
-    model: Any
-    events: tuple[str, ...]
-
-
-def load_model(spec: CheckpointSpec, folder: Path) -> LoadedModel:
-    """The model in evaluation mode, on the CPU; runs no code of the checkpoint's.
+    Args:
+        spec: how it is loaded, and its name for messages.
+        folder: a Hugging Face folder.
+        table: weights that it can share; by default it shares none.
+        weights: by their names in the files, instead of the folder's own.
 
     Raises:
         CheckpointError: weights that do not fit the configuration: they would be random numbers;
             or that are not finite.
         EngineError: transformers cannot load it for another reason.
     """
+    who = f"{spec.name} ({folder})"
+    table = TensorTable() if table is None else table
     events = list(_said_before(spec, folder))
     _check_size(spec, folder)
-    auto: Any = AutoModelForImageTextToText
-    attention = {}
-    if spec.load.attention != "auto":
-        attention["attn_implementation"] = spec.load.attention
     transformers_logging.disable_progress_bar()
     try:
+        model, info = _from_pretrained(spec, folder, weights)
+    except (
+        OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError,
+    ) as error:  # fmt: skip
+        raise EngineError(f"{who} could not be loaded: {error}") from error
+    _check_complete(who, model, info)
+    check_finite(who, table.settle(model, resting_device(spec.load)))
+    unused = _names(info, "unexpected_keys")
+    if unused:
+        events.append(f"{len(unused)} tensors of the weights are not used, such as {unused[0]}")
+    return LoadedModel(
+        model=model.eval(),
+        prompting=Prompting(folder, trust_remote_code=spec.trust_remote_code),
+        table=table,
+        events=tuple(events),
+    )
+
+
+def _from_pretrained(
+    spec: CheckpointSpec, folder: Path, weights: Mapping[str, torch.Tensor] | None
+) -> tuple[Any, Mapping[str, Any]]:
+    """The model, and what transformers says of loading it."""
+    options: dict[str, Any] = {
+        "dtype": spec.load.dtype,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # so that they are named, and refused
+    }
+    if spec.load.attention != "auto":
+        options["attn_implementation"] = spec.load.attention
+    if weights is None:
+        auto: Any = AutoModelForImageTextToText
         model, info = auto.from_pretrained(
             folder,
-            dtype=spec.load.dtype,
             trust_remote_code=spec.trust_remote_code,
             local_files_only=True,
             use_safetensors=True,
             weights_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # so that they are named below, and refused
-            **attention,
+            **options,
         )
-    except (
-        OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, AttributeError,
-    ) as error:  # fmt: skip
-        raise EngineError(f"{spec.name} ({folder}) could not be loaded: {error}") from error
-    _check_complete(f"{spec.name} ({folder})", model, info)
-    if choose_device(spec.load) == "cpu":
-        _detach_from_file(model)
-    check_finite(f"{spec.name} ({folder})", model.state_dict())
-    unused = _names(info, "unexpected_keys")
-    if unused:
-        events.append(f"{len(unused)} tensors of the weights are not used, such as {unused[0]}")
-    return LoadedModel(model.eval(), tuple(events))
+    else:
+        skeleton = _skeleton(folder, trust_remote_code=spec.trust_remote_code)
+        model, info = type(skeleton).from_pretrained(
+            None, config=skeleton.config, state_dict=dict(weights), **options
+        )
+        with suppress(OSError):  # a folder without one has that of its config.json
+            model.generation_config = GenerationConfig.from_pretrained(
+                folder, local_files_only=True
+            )
+    return model, info
 
 
 def _said_before(spec: CheckpointSpec, folder: Path) -> Iterator[str]:
@@ -108,7 +147,7 @@ def _said_before(spec: CheckpointSpec, folder: Path) -> Iterator[str]:
             f"{spec.name}: attention={attention} is code from the hub, which would be run; choose "
             "?attention=sdpa, or, if you trust that code, add ?trust_remote_code=yes"
         )
-    device = choose_device(spec.load)
+    device = accelerator(choose_device(spec.load))
     if not device.startswith("cuda") or not torch.cuda.is_available():
         return
     dtype = spec.load.dtype
@@ -177,12 +216,3 @@ def _mismatch(row: Any) -> str:
 
 def _names(info: Mapping[str, Any], kind: str) -> list[str]:
     return sorted(map(str, info.get(kind) or ()))
-
-
-def _detach_from_file(model: Any) -> None:
-    """Copy what lies in the mapped file: one that is overwritten would change the live weights.
-
-    On the way to another device they are copied anyway.
-    """
-    for parameter in model.parameters():
-        parameter.data = parameter.data.clone()

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from copy import copy, deepcopy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
+from pytest_vlm.checkpoint.device import accelerator
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.attention import capture_rows, decoder_attention
-from pytest_vlm.engine.cells import picture_grids, token_heatmap
 from pytest_vlm.engine.completions import read_completions
 from pytest_vlm.engine.context import check_context, context_length
 from pytest_vlm.engine.decoding import Question, decode_ahead, picture_places
+from pytest_vlm.engine.generation import end_tokens, greedy_config
+from pytest_vlm.engine.loaded import LoadedModel
 from pytest_vlm.engine.loading import choose_device, load_model
-from pytest_vlm.engine.prompting import EncodedBatch, Prompting
+from pytest_vlm.engine.maps import place_maps
+from pytest_vlm.engine.prompting import EncodedBatch
 from pytest_vlm.engine.sampling import draw_keys, draw_processors
 from pytest_vlm.engine.stopping import StopTexts
 from pytest_vlm.engine.thinking import ThinkingBudget
 from pytest_vlm.engine.timing import FirstToken
 from pytest_vlm.engine.vision import encode_pictures
+from pytest_vlm.engine.weights import storage_sizes
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
 from pytest_vlm.evaluation.samples import Sample
@@ -42,19 +45,25 @@ class LocalEngine:
     Args:
         spec: for names in messages.
         folder: a Hugging Face folder on this machine.
+        loaded: the folder's model; None loads it, to be shared with nobody.
 
     Raises:
         CheckpointError: weights that do not fit the configuration.
         EngineError: it could not be loaded for another reason.
     """
 
-    def __init__(self, spec: CheckpointSpec, folder: Path) -> None:
+    def __init__(
+        self, spec: CheckpointSpec, folder: Path, loaded: LoadedModel | None = None
+    ) -> None:
         self.name = spec.name
-        self.device = choose_device(spec.load)
-        loaded = load_model(spec, folder)
-        self._model: Any = loaded.model.to(self.device)
-        self._prompting = Prompting(folder)
-        self._events = (*loaded.events, *self._prompting.events)
+        asked = choose_device(spec.load)
+        self.device = accelerator(asked)
+        self._loaded = loaded or load_model(spec, folder)
+        if asked != self.device:
+            self._loaded.offload(self.device)
+        self._model: Any = self._loaded.model
+        self._prompting = self._loaded.prompting
+        self._events = (*self._loaded.events, *self._prompting.events)
         self._layers = decoder_attention(self._model, LAYERS)
         self._context = context_length(self._model.config, self._prompting.tokenizer)
         self._config: tuple[GenerationSettings, Any] | None = None
@@ -211,11 +220,25 @@ class LocalEngine:
         if not mean.isfinite().all():
             raise RelevanceUnavailable(f"{self.name}: its attention is not finite; look for NaN")
         places = [picture_places(sample, settings.video_frames) for sample in samples]
-        return self._place(batch, mean[:, :prompt].cpu().numpy(), places)
+        visual, processor = self._visual(batch).cpu().numpy(), self._prompting.image_processor
+        return place_maps(mean[:, :prompt].cpu().numpy(), visual, batch, places, processor)
+
+    def storages(self) -> Mapping[tuple[str, int], int]:
+        """Bytes of each piece of memory under its weights, by device and address."""
+        return storage_sizes(self._model)
+
+    def move(self, device: str) -> None:
+        """Take its weights to another device, where equal ones are shared again."""
+        self._loaded.move(device)
+        self.device = device
+
+    def written(self) -> Sequence[str]:
+        """Names of weights that are no longer what was loaded; a sample of them is looked at."""
+        return self._loaded.written()
 
     def close(self) -> None:
         """Drop the model."""
-        del self._model, self._layers
+        del self._loaded, self._model, self._layers
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
@@ -261,27 +284,13 @@ class LocalEngine:
     def _generation_config(self, settings: GenerationSettings) -> Any:
         """Made once for the settings of a run; ``generate`` copies it each time."""
         if self._config is None or self._config[0] != settings:
-            config = deepcopy(self._model.generation_config)
-            config.update(
-                do_sample=False,
-                num_beams=1,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                max_length=None,
-                max_new_tokens=settings.max_new_tokens,
-                pad_token_id=self._prompting.tokenizer.pad_token_id,
-                eos_token_id=sorted(self._end_tokens),
-            )
+            config = greedy_config(self._model, self._prompting.tokenizer, settings)
             self._config = (settings, config)
         return self._config[1]
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:
-        declared = self._model.generation_config.eos_token_id
-        if declared is None:
-            declared = self._prompting.tokenizer.eos_token_id
-        return frozenset(declared if isinstance(declared, list) else {declared} - {None})
+        return end_tokens(self._model, self._prompting.tokenizer)
 
     def _answer_tokens(self, prediction: Prediction) -> list[int]:
         completion = prediction.completions[0]
@@ -309,23 +318,3 @@ class LocalEngine:
     def _visual(self, batch: EncodedBatch) -> torch.Tensor:
         token = -1 if self._image_token is None else self._image_token
         return batch.inputs["input_ids"].eq(token)
-
-    def _place(
-        self,
-        batch: EncodedBatch,
-        attention: np.ndarray[Any, Any],
-        places: Sequence[Sequence[tuple[int, int]]],
-    ) -> list[Heatmap]:
-        processor = self._prompting.image_processor
-        grids = picture_grids(batch.inputs, sum(map(len, batch.sizes)), processor)
-        visual = self._visual(batch).cpu().numpy()
-        maps = []
-        for row, sizes in enumerate(batch.sizes):
-            values = attention[row][visual[row]]
-            own, grids = grids[: len(sizes)], grids[len(sizes) :]
-            if None in own and values.size % len(sizes):
-                raise RelevanceUnavailable(
-                    f"{self.name}: {values.size} image tokens for {len(sizes)} pictures"
-                )
-            maps.append(token_heatmap(values, sizes, own, places[row], processor))
-        return maps

@@ -46,12 +46,16 @@ class Prompting:
     Without torchvision some stock processors (Qwen-VL's) cannot be built; their tokenizer and image
     processor are then used directly, which gives the same inputs.
 
+    Args:
+        folder: the checkpoint's.
+        trust_remote_code: whether code that lies in it may be run.
+
     Raises:
         EngineError: the folder has no processor that could be used.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.processor, self._why_assembled = _stock_processor(folder)
+    def __init__(self, folder: Path, *, trust_remote_code: bool = False) -> None:
+        self.processor, self._why_assembled = _stock_processor(folder, trust_remote_code)
         if self.processor is not None:
             self.tokenizer = self.processor.tokenizer
             self.image_processor = self.processor.image_processor
@@ -59,10 +63,13 @@ class Prompting:
         else:
             try:
                 self.tokenizer = AutoTokenizer.from_pretrained(
-                    folder, local_files_only=True, trust_remote_code=False
+                    folder, local_files_only=True, trust_remote_code=trust_remote_code
                 )
                 self.image_processor = AutoImageProcessor.from_pretrained(
-                    folder, backend="pil", local_files_only=True, trust_remote_code=False
+                    folder,
+                    backend="pil",
+                    local_files_only=True,
+                    trust_remote_code=trust_remote_code,
                 )
             except (OSError, ValueError, ImportError, KeyError) as error:
                 raise EngineError(f"{folder} has no usable processor: {error}") from error
@@ -198,10 +205,10 @@ class Prompting:
         }
 
 
-def _stock_processor(folder: Path) -> tuple[Any, str]:
+def _stock_processor(folder: Path, trust_remote_code: bool) -> tuple[Any, str]:
     try:
         processor = AutoProcessor.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
+            folder, trust_remote_code=trust_remote_code, local_files_only=True
         )
     except (OSError, ImportError, AttributeError, ValueError, KeyError) as error:
         return None, f"{type(error).__name__}: {error}".strip().split("\n")[0]

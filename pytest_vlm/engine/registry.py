@@ -3,24 +3,58 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError, SettingsError
-from pytest_vlm.protocols import Engine, Loader
+from pytest_vlm.protocols import Engine, FingerprintedLoader, Loader
 
 GROUP = "pytest_vlm.loaders"
+SERVER = "server"
 
 
-def find_loader(name: str, given: Mapping[str, Loader]) -> Loader:
-    """The loader of an engine: one that was given, ``fake``, or an entry point of the group.
+@dataclass(frozen=True)
+class Dispatch:
+    """The loader of a run: an address is the server's, whatever the engine of the others is."""
+
+    others: Loader
+    find_server: Callable[[], Loader]
+
+    def __call__(self, spec: CheckpointSpec) -> Engine:
+        return self._loader(spec)(spec)
+
+    def fingerprint(self, spec: CheckpointSpec) -> str | None:
+        """As the checkpoint's own loader tells it; None where it cannot.
+
+        Raises:
+            CheckpointError: there is no such checkpoint.
+        """
+        loader = self._loader(spec)
+        return loader.fingerprint(spec) if isinstance(loader, FingerprintedLoader) else None
+
+    def _loader(self, spec: CheckpointSpec) -> Loader:
+        return self._server if spec.on_server else self.others
+
+    @cached_property
+    def _server(self) -> Loader:
+        return self.find_server()
+
+
+def find_loader(name: str, given: Mapping[str, Loader]) -> Dispatch:
+    """The loader of an engine: one that was given, built in, or an entry point of the group.
 
     Raises:
         SettingsError: nobody knows the name.
     """
-    known: dict[str, Loader] = {"fake": _FakeLoader(), **given}
+    return Dispatch(_named(name, given), lambda: _named(SERVER, given))
+
+
+def _named(name: str, given: Mapping[str, Loader]) -> Loader:
+    known: dict[str, Loader] = {"fake": _FakeLoader(), SERVER: _load_server, **given}
     installed = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name in known:
         return known[name]
@@ -29,6 +63,12 @@ def find_loader(name: str, given: Mapping[str, Loader]) -> Loader:
         return loader
     names = ", ".join(sorted({*known, *installed}))
     raise SettingsError(f"unknown engine {name!r}; known are {names}")
+
+
+def _load_server(spec: CheckpointSpec) -> Engine:
+    from pytest_vlm.engine.server import load_server
+
+    return load_server(spec)
 
 
 class _FakeLoader:

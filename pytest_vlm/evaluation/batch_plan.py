@@ -11,8 +11,22 @@ from pytest_vlm.evaluation.samples import Image, Sample, Text
 from pytest_vlm.settings import GenerationSettings
 
 LOOK = 1024
+LOOKED_AT = 256
 BYTES_PER_TOKEN = 4
 PIXELS_PER_TOKEN = 28 * 28
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """How long a prompt is.
+
+    Attributes:
+        words: tokens of its text, estimated.
+        pixels: of each picture or frame in it.
+    """
+
+    words: int
+    pixels: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,16 +86,30 @@ def _batch(samples: Sequence[Sample], rows: Sequence[int], start: int) -> Batch:
     )
 
 
+def longest_prompt(samples: Sequence[Sample]) -> Prompt:
+    """The most words and the most pixels of any prompt, as far as `LOOKED_AT` samples show."""
+    step = -(-len(samples) // LOOKED_AT)
+    some = [samples[place] for place in range(0, len(samples), step or 1)]
+    pixels = ([_pixels(frame) for frame in sample.frames] for sample in some)
+    return Prompt(
+        words=max(map(_words, some), default=0), pixels=tuple(max(pixels, key=sum, default=[]))
+    )
+
+
 def _size(sample: Sample) -> tuple[int, int]:
     """Estimated tokens of the pictures and of the words."""
-    words = sum(
+    pixels = sum(_pixels(frame) for frame in sample.frames)
+    return -(-pixels // PIXELS_PER_TOKEN), _words(sample)
+
+
+def _words(sample: Sample) -> int:
+    size = sum(
         len(part.text.encode())
         for message in sample.messages
         for part in message.parts
         if isinstance(part, Text)
     )
-    pixels = sum(_pixels(frame) for frame in sample.frames)
-    return -(-pixels // PIXELS_PER_TOKEN), -(-words // BYTES_PER_TOKEN)
+    return -(-size // BYTES_PER_TOKEN)
 
 
 def _pixels(frame: Image) -> int:

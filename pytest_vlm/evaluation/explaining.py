@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.pool import EnginePool
@@ -18,12 +18,17 @@ from pytest_vlm.settings import GenerationSettings
 
 @dataclass(frozen=True)
 class Explained:
-    """Answers of which maps are wanted, planned in batches of their own."""
+    """Answers of which maps are wanted, planned in batches of their own.
+
+    Attributes:
+        settings: as the answers were generated.
+    """
 
     samples: Sequence[Sample]
     predictions: Sequence[Prediction]
     batches: tuple[Batch, ...]
     keys: list[str]
+    settings: GenerationSettings
 
 
 class Explaining:
@@ -31,28 +36,33 @@ class Explaining:
 
     Args:
         pool: where engines come from.
-        generation: as the answers were generated.
+        asking: told of how many samples a map is wanted next; of none before a checkpoint is
+            loaded.
         progress: told how far it is.
     """
 
     def __init__(
-        self, *, pool: EnginePool, generation: GenerationSettings, progress: Progress
+        self, *, pool: EnginePool, asking: Callable[[int], None], progress: Progress
     ) -> None:
         self._pool = pool
-        self._generation = generation
+        self._asking = asking
         self._progress = progress
 
     def explain(
-        self, who: Identity, samples: Sequence[Sample], predictions: Sequence[Prediction]
+        self,
+        who: Identity,
+        samples: Sequence[Sample],
+        predictions: Sequence[Prediction],
+        settings: GenerationSettings,
     ) -> Explained:
         """Plan the maps of answers in batches of their own."""
-        batches = tuple(plan_batches(samples, self._generation))
+        batches = tuple(plan_batches(samples, settings))
         keys = [""] * len(samples)
         for batch in batches:
             for place in batch.positions:
                 answer = predictions[place].answer
                 keys[place] = heatmap_key(who.key, batch.digest, samples[place], answer)
-        return Explained(samples, predictions, batches, keys)
+        return Explained(samples, predictions, batches, keys, settings)
 
     def maps(self, who: Identity, asked: Explained) -> list[Heatmap]:
         """One map a sample, in order; those that are not known are made and kept.
@@ -79,11 +89,14 @@ class Explaining:
         done, total = 0, sum(len(batch.positions) for batch in todo)
         for batch in todo:
             self._progress(f"{who.spec.name}: maps", done, total)
-            maps = self._pool.get(who.spec).relevance(
-                [asked.samples[place] for place in batch.positions],
-                [asked.predictions[place] for place in batch.positions],
-                self._generation,
-            )
+            self._asking(0)
+            with self._pool.lease(who.spec) as engine:
+                self._asking(len(batch.positions))
+                maps = engine.relevance(
+                    [asked.samples[place] for place in batch.positions],
+                    [asked.predictions[place] for place in batch.positions],
+                    asked.settings,
+                )
             who.check_unchanged()
             items = [(asked.keys[p], m) for p, m in zip(batch.positions, maps, strict=True)]
             who.store.store_heatmaps(items, checkpoint=who.fingerprint)

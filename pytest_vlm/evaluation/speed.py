@@ -7,7 +7,9 @@ samples share one pass: measuring again until a claim holds would show nothing.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -41,9 +43,10 @@ class SpeedPass:
     """Measures one checkpoint against another.
 
     Args:
-        engine: of a checkpoint, loaded; one that was dropped in between is loaded and warmed up
+        lease: of a checkpoint, loaded; one that was dropped in between is loaded and warmed up
             again.
         meter: of a checkpoint's device; None where memory cannot be measured.
+        beside: bytes of other checkpoints' weights on that device; they do not count.
         generation: how both answer.
         progress: told how far it is.
     """
@@ -51,16 +54,18 @@ class SpeedPass:
     def __init__(
         self,
         *,
-        engine: Callable[[CheckpointSpec], Engine],
+        lease: Callable[[CheckpointSpec], AbstractContextManager[Engine]],
         meter: Callable[[CheckpointSpec], Meter | None],
+        beside: Callable[[CheckpointSpec], int],
         generation: GenerationSettings,
         progress: Progress,
     ) -> None:
-        self._engine = engine
+        self._lease = lease
+        self._beside = beside
         self._meter = meter
         self._generation = generation
         self._progress = progress
-        self._warm: dict[str, Engine] = {}
+        self._warm: dict[str, weakref.ref[Engine]] = {}
         self._passes: dict[tuple[str, ...], MeasuredPairs] = {}
 
     def measure(
@@ -85,7 +90,7 @@ class SpeedPass:
             for batch in plan_batches(samples, self._generation)
         ]
         what, done = f"{baseline.name} and {candidate.name}: measured", 0
-        devices = {spec.name: self._engine(spec).device for spec in (candidate, baseline)}
+        devices = {spec.name: self._device(spec) for spec in (candidate, baseline)}
         if len({device.partition(":")[0] for device in devices.values()}) > 1:
             where = " and ".join(f"{name} on {device}" for name, device in devices.items())
             raise EngineError(f"{where}: time and memory can be compared on one device only")
@@ -104,11 +109,19 @@ class SpeedPass:
         sides = (_as_predictions(asked, measured[spec.name]) for spec in (baseline, candidate))
         return MeasuredPairs(samples=asked, baseline=next(sides), candidate=next(sides))
 
+    def _device(self, spec: CheckpointSpec) -> str:
+        with self._lease(spec) as engine:
+            return engine.device
+
     def _measure(self, spec: CheckpointSpec, batch: list[Sample]) -> Measurement:
-        engine = self._engine(spec)
-        if self._warm.get(spec.name) is not engine:
+        with self._lease(spec) as engine:
+            return self._ask(spec, engine, batch)
+
+    def _ask(self, spec: CheckpointSpec, engine: Engine, batch: list[Sample]) -> Measurement:
+        warm = self._warm.get(spec.name)
+        if warm is None or warm() is not engine:
             next(engine.predict([batch], self._generation))
-            self._warm[spec.name] = engine
+            self._warm[spec.name] = weakref.ref(engine)
         meter = self._meter(spec)
         if meter is not None:
             meter.reset()
@@ -119,7 +132,8 @@ class SpeedPass:
         measurement = predictions[0].measurement
         if measurement is None:
             raise EngineError(f"the engine of {spec.name} does not measure its batches")
-        return replace(measurement, peak=None if meter is None else meter.peak())
+        peak = None if meter is None else meter.peak() - self._beside(spec)
+        return replace(measurement, peak=peak)
 
 
 def _share(batches: Sequence[list[Sample]], number: int) -> Sequence[list[Sample]]:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_vlm.errors import GoldenError
+from pytest_vlm.golden import GOLDENS
 from pytest_vlm.golden.store import GoldenStore
 from pytest_vlm.paths import readable
 
 PENDING = "pending"
-GOLDENS = "goldens"
 
 
 def pending_store(report: Path, candidate: str) -> GoldenStore:

@@ -51,9 +51,9 @@ def difference(picture: Image.Image, golden: Heatmap, other: Heatmap) -> Image.I
 
 
 def png(image: Image.Image) -> bytes:
-    """PNG bytes, at the fastest compression that is still small."""
+    """PNG bytes, at the fastest compression: pictures for review are blown up, and small anyway."""
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=4)
+    image.save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -54,8 +54,10 @@ OPTIONS = (
         "checkpoints",
         "checkpoint",
         "[NAME=]SOURCE",
-        "a checkpoint: a folder or a hub id, optionally with ?dtype=bfloat16&device=cuda; repeat "
-        "it: the first is the baseline, every further one a candidate",
+        "a checkpoint: a folder, a hub id, a delta or an adapter (?base=FOLDER), "
+        "models:/NAME@ALIAS or http://HOST/v1#MODEL; optionally with "
+        "?dtype=bfloat16&device=cuda&budget=6GiB; repeat it: the first is the baseline, every "
+        "further one a candidate",
         repeated=True,
     ),
     Option(
@@ -192,7 +194,13 @@ OPTIONS = (
     Option("load.dtype", "dtype", "NAME", "auto (default), float32, bfloat16 or float16"),
     Option("load.device", "device", "NAME", "auto (default), cpu, cuda, cuda:1, ..."),
     Option("load.attention", "attention", "NAME", "auto (default), sdpa, eager, ..."),
-    Option("max_loaded", "max-loaded", "N", "checkpoints in memory at a time; default 1", count),
+    Option(
+        "max_loaded",
+        "max-loaded",
+        "N",
+        "checkpoints in memory at a time, at most; default: as many as fit",
+        count,
+    ),
     Option(
         "check_batching",
         "check-batching",
@@ -219,7 +227,8 @@ OPTIONS = (
         "memory_budget",
         "memory-budget",
         "SIZE",
-        "what a test marked vlm_memory may take, such as '14 GiB'",
+        "what the loaded checkpoints may take together, and a test marked vlm_memory, such as "
+        "'14 GiB'; a larger card gives no more then; default: what is free",
         parse_size,
     ),
     Option("app", "app", "COMMAND", "starts the app under test, such as 'python -m app'"),

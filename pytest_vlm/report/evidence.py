@@ -132,7 +132,7 @@ class EvidenceFolder:
 
     def _finish(self, target: Path, name: str, content: dict[str, Any]) -> str:
         path = target / name
-        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        path.write_text(json.dumps(content), encoding="utf-8")
         return path.relative_to(self.folder).as_posix()
 
 

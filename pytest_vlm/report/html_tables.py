@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from pytest_vlm.memory.size import format_size
 from pytest_vlm.report.html_markup import Html, badge, clip, el, part, said, table
+from pytest_vlm.report.html_memory import memory_figure
 from pytest_vlm.report.model import (
     AbsenceRecord,
     CheckpointSummary,
@@ -20,8 +21,8 @@ FINGERPRINT = 12
 UNKNOWN = "\N{EN DASH}"
 
 
-def memory_part(records: Iterable[MemoryRecord]) -> Html:
-    """What each test took; what could not be measured says so."""
+def memory_part(records: Sequence[MemoryRecord]) -> Html:
+    """What each test took; what could not be measured says so, what took too much is drawn."""
     rows = [
         (
             clip(record.test),
@@ -35,7 +36,11 @@ def memory_part(records: Iterable[MemoryRecord]) -> Html:
         for record in records
     ]
     headings = ("test", "checkpoint", "device", "measure", "bytes", "limit", "verdict")
-    return _tabled("vlm-memory", "Memory", headings, rows, ("bytes", "limit"))
+    if not rows:
+        return Html("")
+    pictures = map(memory_figure, (record for record in records if not record.within))
+    figures = table(headings, rows, numeric=("bytes", "limit"))
+    return part("vlm-memory", "Memory", figures, *pictures)
 
 
 def speed_part(records: Sequence[SpeedRecord]) -> Html:

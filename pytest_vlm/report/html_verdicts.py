@@ -140,14 +140,16 @@ def _row(claim: ClaimRecord, scale: Scale, flips: str) -> Html:
         class_="what",
     )
     chips = [chip(words) for words in _unusable(claim.unusable)]
-    chips += [chip(words, warning=True) for words in claim.warnings]
+    warnings = (claim.degraded, *claim.warnings) if claim.degraded else claim.warnings
+    chips += [chip(words, warning=True) for words in warnings]
+    degraded = el("span", icon("warning"), "degraded", class_="badge unsure")
     plot = forest_plot(claim, scale) or el("span", "nothing was compared", class_="soft")
     return el(
         "article",
         head,
         el("div", plot, class_="plot"),
         _numbers(claim.baseline, claim.candidate, claim.result, flips),
-        el("div", badge(claim.verdict), class_="verdict"),
+        el("div", badge(claim.verdict), degraded if claim.degraded else "", class_="verdict"),
         el("p", claim.sentence, class_="sentence", dir="auto"),
         el("ul", *chips, class_="chips") if chips else "",
         details_part(claim.result),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
@@ -24,6 +24,8 @@ class ClaimRecord:
         evidence: file in the run's folder with the flipped samples; empty without any.
         anchor: whether the baseline is the run's anchor; such a claim accompanies another one.
         slices: of the samples that changed, those that stand out (see `stats.slices`).
+        degraded: how both sides were asked otherwise than wanted, since memory ran out; empty where
+            it did not.
     """
 
     id: str
@@ -40,6 +42,7 @@ class ClaimRecord:
     evidence: str = ""
     anchor: bool = False
     slices: tuple[Mapping[str, Any], ...] = ()
+    degraded: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +76,11 @@ class MemoryRecord:
         limit: bytes; None without one.
         test: its node id, or `ANSWERING` for what was measured on the way: a checkpoint that is
             asked first looks dearer there, because libraries make their pools.
+        parts: of a peak, bytes by what they are; an estimate says so in its name.
+        figures: what else the device tells, in bytes; for information.
+        kept: of a leak, what is still there, and what holds it.
+        moments: where the limit did not hold, what happened: until ``seconds``, ``what``
+            went on; then ``bytes`` were in use, and the ``peak`` so far.
     """
 
     test: str
@@ -82,6 +90,10 @@ class MemoryRecord:
     limit: int | None
     within: bool
     measure: str = "peak"
+    parts: Mapping[str, int] = field(default_factory=dict)
+    figures: Mapping[str, int] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    moments: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

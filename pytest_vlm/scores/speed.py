@@ -61,6 +61,6 @@ tokens_per_second = _positive("tokens per second", _tokens_per_second, more_is_b
 peak_memory = _positive("peak memory", _peak)
 """Most bytes in use on the device during a batch, weights included; lower is better.
 
-Other checkpoints in memory count as well: measure with ``--vlm-max-loaded 1``, the default. On the
-CPU it is the resident memory of the process, libraries included.
+Weights of other checkpoints that are loaded beside it do not count, as far as it does not share
+them. On the CPU it is the resident memory of the process, libraries included.
 """

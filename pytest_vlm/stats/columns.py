@@ -6,10 +6,11 @@ and ``to_numpy``.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,13 +175,18 @@ def _numbers(values: NDArray[Any] | list[Any], side: str) -> NDArray[np.float64]
         return np.array([_number(value) for value in values])
     with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
         numbers = array.astype(np.float64)
-    if isinstance(values, np.ma.MaskedArray):
+    if _is_masked(values):
         numbers[np.ma.getmaskarray(values)] = np.nan
     return numbers
 
 
+def _is_masked(values: Any) -> TypeGuard[np.ma.MaskedArray[Any, Any]]:
+    """Whether it is a masked array; where nobody imported `numpy.ma` there is none."""
+    return "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray)
+
+
 def _number(value: Any) -> float:
-    if value is np.ma.masked:
+    if "numpy.ma" in sys.modules and value is np.ma.masked:
         return np.nan
     try:
         is_tensor = hasattr(value, "tolist") and not isinstance(value, np.generic)

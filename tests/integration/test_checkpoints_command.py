@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pytest_vlm.__main__ import main
+from pytest_vlm.checkpoint.inspection import inspect_checkpoint
 from pytest_vlm.checkpoint.spec import parse_checkpoint
 
 safetensors = pytest.importorskip("safetensors.numpy")
@@ -160,6 +161,45 @@ def test_a_delta_is_shown_with_its_base_and_not_proposed(checkpoints, run):
     assert last[:4] == ["z", "delta", "999", "0.100 *"]
     assert last[5:8] == ["f64", "3", "org/b"]
     assert {name for name, _ in proposed(said)} == {"checkpoint-300", "checkpoint-400"}
+
+
+@pytest.mark.parametrize("kind", ["delta", "adapter"])
+@pytest.mark.parametrize("base", ["ba+se %20&b", "/elsewhere"])
+def test_a_delta_alone_is_compared_with_its_base(checkpoints, tmp_path, kind, base):
+    """The line can be copied: what it names is found, the base too."""
+    place = tmp_path / "runs"
+    whole = model(place / base if base[0] != "/" else tmp_path / base[1:])
+    said_base = base if base[0] != "/" else str(whole)
+    if kind == "delta":
+        metadata = {"base": said_base}
+        path = place_of(place / "z.safetensors")
+        safetensors.save_file({"w": np.ones(1500, np.float16)}, path, metadata)
+    else:
+        lora = {f"base_model.model.w.lora_{part}.weight": np.ones((1, 1)) for part in "AB"}
+        safetensors.save_file(lora, place_of(place / "z/adapter_model.safetensors"))
+        config = {"peft_type": "LORA", "r": 1, "base_model_name_or_path": str(whole)}
+        write(place / "z/adapter_config.json", config)
+        (whole / "model.safetensors").unlink()
+        safetensors.save_file({"w.weight": np.ones((1, 1))}, whole / "model.safetensors")
+    said = checkpoints(place)
+    assert "Compare z with its base, which is the baseline:" in said
+    specs = [parse_checkpoint(word) for word in shlex.split(said.splitlines()[-1])[3::2]]
+    assert [spec.name for spec in specs] == ["base", "z"]
+    assert Path(specs[1].base or "").samefile(whole)
+    found = [inspect_checkpoint(spec) for spec in specs]
+    assert found[0].path.samefile(whole)
+    assert found[1].path.samefile(whole)
+    assert found[1].patch is not None
+
+
+def test_a_base_that_nobody_names_is_not_proposed(checkpoints, tmp_path):
+    safetensors.save_file({"w": np.ones(3)}, tmp_path / "z.safetensors")
+    assert "Two checkpoints make a comparison" in checkpoints(tmp_path)
+
+
+def place_of(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def test_only_the_path_of_the_best(checkpoints, run):

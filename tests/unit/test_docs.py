@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
+import importlib
 import importlib.util
 import re
 from pathlib import Path
@@ -91,7 +93,11 @@ def test_every_example_prints_what_the_page_says(page, tmp_path, monkeypatch):
 def test_every_other_example_is_python(page):
     for block in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
         if not block.startswith(">>>"):
-            compile(block, page.name, "exec")
+            for node in ast.walk(ast.parse(block, page.name)):
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pytest_vlm"):
+                    module = importlib.import_module(str(node.module))
+                    missing = [one.name for one in node.names if not hasattr(module, one.name)]
+                    assert not missing, f"{page.name}: {node.module} has no {missing}"
 
 
 @pytest.mark.parametrize(

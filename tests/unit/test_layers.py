@@ -159,6 +159,21 @@ def test_importing_the_plugin_imports_nothing_heavy():
     assert not loaded & set(HEAVY)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "accept --help", "plan --pilot 9 --help", "cache --cache-dir nowhere", "plan"],
+)
+def test_a_command_line_imports_nothing_heavy_before_it_is_needed(arguments):
+    loaded = loaded_after(
+        "import contextlib, os, pytest_vlm.__main__ as line\n"
+        "with open(os.devnull, 'w') as nobody, contextlib.redirect_stdout(nobody):\n"
+        f"    with contextlib.suppress(SystemExit): line.main({arguments.split()})\n"
+        "pass"
+    )
+    assert {"argparse", "pytest_vlm"} <= loaded
+    assert not loaded & {"pytest", "_pytest", *HEAVY}
+
+
 def test_the_session_and_the_statistics_load_no_model_and_no_pytest():
     for statement in ("import pytest_vlm.session", "from pytest_vlm import stats"):
         loaded = loaded_after(statement)

@@ -174,13 +174,18 @@ def test_a_folder_that_may_only_be_read_is_read(cache, public, harmed, found):
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_lock_that_the_file_system_does_not_know_is_done_without(cache, monkeypatch):
+def test_a_lock_that_the_file_system_does_not_know_is_done_without(cache, told, monkeypatch):
+    tried = []
+
     def refuse(*_: object, **__: object) -> None:
+        tried.append(1)
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr("pytest_vlm.cache.store.FileLock.acquire", refuse)
     with cache.lock("name"):
-        pass
+        cache.store_predictions([(key(1), answer("s"))], checkpoint="f")
+    assert cache.predictions([(key(1), "s")]) == [answer("s")]
+    assert (tried, told) == ([1], [])
 
 
 def test_what_another_version_wrote_is_asked_again(cache, told):

@@ -44,6 +44,8 @@ def check(config, shapes=SHAPES, dtypes=frozenset({"BF16"}), largest_id=7):
 )
 def test_what_belongs_together_is_accepted(config, changes):
     check(config, SHAPES | changes)
+    with pytest.raises(CheckpointError, match=r"n_layer = 99, but there are only \d tensors"):
+        check(config | {"n_layer": 99}, SHAPES | changes)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
-from pytest_vlm.checkpoint.folder import INDEX, check_comparable, file_digest, inspect_folder
+from pytest_vlm.checkpoint.folder import check_comparable, file_digest, inspect_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.checkpoint.weights import INDEX
 from pytest_vlm.errors import CheckpointError, CheckpointMismatch
 
 safetensors = pytest.importorskip("safetensors.numpy")
@@ -228,14 +229,18 @@ def test_one_template_is_one_template_wherever_it_is_kept(folder, copy):
     compare(folder, copy)
 
 
-def test_an_adapter_that_is_not_merged_is_refused(folder):
+def test_an_adapter_is_no_whole_model(folder):
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="merge it into its base first"):
+    with pytest.raises(CheckpointError, match=r"holds an adapter .*, not a whole model; .*\?base="):
         inspect_folder(folder)
 
 
 def test_a_folder_that_nobody_touched_is_unchanged(folder):
-    inspect_folder(folder).check_unchanged()
+    found = inspect_folder(folder)
+    read = [path.read_bytes() for path in folder.iterdir()]
+    found.check_unchanged()
+    assert len(found.signature) == len(read)
+    assert inspect_folder(folder) == found
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,38 @@ from hypothesis import strategies as st
 from pytest_vlm.checkpoint.pickled import check_pickled
 from pytest_vlm.errors import CheckpointError
 
+DTYPES = {
+    torch.float32: ("F32", 4),
+    torch.bfloat16: ("BF16", 2),
+    torch.int64: ("I64", 8),
+    torch.bool: ("BOOL", 1),
+    torch.complex64: ("C64", 8),
+}
+
 
 def saved(folder: Path, content: object) -> Path:
     torch.save(content, folder / "x.pt")
     return folder / "x.pt"
+
+
+def tensors(content: object) -> Iterator[torch.Tensor]:
+    if isinstance(content, torch.Tensor):
+        yield content
+    elif isinstance(content, dict):
+        for value in content.values():
+            yield from tensors(value)
+
+
+def stored_values(path: Path) -> Counter[str]:
+    """What torch reads, counted by dtype; a storage that several tensors look at counts once."""
+    storages = {
+        tensor.untyped_storage().data_ptr(): (DTYPES[tensor.dtype], tensor.untyped_storage())
+        for tensor in tensors(torch.load(path, weights_only=True))
+    }
+    counts: Counter[str] = Counter()
+    for (name, size), storage in storages.values():
+        counts[name] += storage.nbytes() // size
+    return counts
 
 
 @pytest.mark.parametrize(
@@ -36,8 +66,7 @@ def saved(folder: Path, content: object) -> Path:
 )
 def test_tensors_and_plain_values_pass(tmp_path, content):
     path = saved(tmp_path, content)
-    check_pickled(path)
-    torch.load(path, weights_only=True)
+    assert Counter(check_pickled(path)) == stored_values(path)
 
 
 def test_stored_values_are_counted_once_by_dtype(tmp_path):

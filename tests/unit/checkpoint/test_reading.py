@@ -70,6 +70,12 @@ def test_a_folder_that_is_a_link_itself_is_followed(file, tmp_path_factory):
     link = tmp_path_factory.mktemp("elsewhere") / "link"
     link.symlink_to(file.parent)
     confine(link / file.name, link)
+    assert read_json(link / file.name) == {"a": 1}
+    outside = link.parent / "outside.json"
+    outside.touch()
+    (file.parent / "out.json").symlink_to(outside)
+    with pytest.raises(CheckpointError, match="is a link out of its folder"):
+        confine(link / "out.json", link)
 
 
 def cache(root: Path) -> Path:
@@ -86,6 +92,7 @@ def cache(root: Path) -> Path:
 def test_the_blobs_of_the_hubs_cache_belong_to_their_snapshot(tmp_path):
     snapshot = cache(tmp_path)
     confine(snapshot / "config.json", snapshot)
+    assert read_json(snapshot / "config.json") == {}
 
 
 def test_the_blobs_of_another_model_do_not(tmp_path):

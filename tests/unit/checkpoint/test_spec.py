@@ -37,6 +37,11 @@ def here(tmp_path, monkeypatch):
         ("B=org/model@v1.0", "B", "org/model", "v1.0"),
         ("not@here/model@v1", "model", "not@here/model", "v1"),
         ("B=a@1", "B", "a@1", None),
+        ("models:/digits/3", "digits", "models:/digits/3", None),
+        ("models:/digits@best", "digits", "models:/digits@best", None),
+        ("B=models:/digits@best", "B", "models:/digits@best", None),
+        ("http://host:8000/v1#org/model", "model", "http://host:8000/v1#org/model", None),
+        ("B=https://host/v1#m@1=2", "B", "https://host/v1#m@1=2", None),
     ],
 )
 def test_name_source_and_revision(text, name, source, revision):
@@ -79,15 +84,59 @@ def test_a_path_with_a_question_mark_that_exists_wins():
         ("lr=2", "the name 'lr=2' may only hold letters, .*; write NAME=path/to/folder"),
         (
             "weak?dtyp=float32",
-            "unknown setting 'dtyp'; known are attention, device, dtype, trust_remote_code",
+            "unknown setting 'dtyp'; known are attention, base, budget, device, dtype, trust",
         ),
         ("weak?__class__=x", "unknown setting '__class__'"),
+        ("weak?base=", "base is a folder or a hub id; write \\?base=path/to/base"),
+        ("weak?base=http://host/v1", "base is a folder or a hub id"),
+        ("weak?budget=much", "budget: 'much' is not a size; write for example '14 GiB'"),
+        ("weak?budget=0", "a budget of 0 leaves no room"),
+        ("http://host/v1", "names a server but no model; write it after a #"),
+        ("B=http://host/v1#", "names a server but no model"),
+        ("http://host/v1#llava:7b", "the name 'llava:7b' may only hold"),
+        ("http:///v1#m", "is no address of a server"),
+        ("http://host:port/v1#m", "is no address of a server"),
+        ("http://host:99999/v1#m", "is no address of a server"),
+        ("http://[::1/v1#m", "is no address of a server"),
+        ("http://host/v1?version=1#m", "unknown setting 'version'"),
+        ("http://host/v1#m?base=weak", "base is for files, and a server's model has none"),
+        ("http://host/v1#m?trust_remote_code=yes", "trust_remote_code is for files"),
         ("weak?trust_remote_code=True", "trust_remote_code is yes or no, not 'True'"),
     ],
 )
 def test_refuses_with_what_to_write(text, message):
     with pytest.raises(SettingsError, match=message):
         parse_checkpoint(text)
+
+
+def test_base_and_budget_are_of_one_checkpoint_and_not_of_how_it_is_loaded():
+    spec = parse_checkpoint("B=runs/d.safetensors?base=org/model@v1&budget=6 GiB&dtype=float16")
+    assert spec.base == "org/model@v1"
+    assert spec.budget == 6 * 2**30
+    assert spec.load == LoadSettings(dtype="float16")
+    assert parse_checkpoint(spec.argument()) == spec
+    assert "?base=org/model@v1&dtype=float16&budget=6442450944" in spec.argument()
+
+
+@pytest.mark.parametrize("base", ["runs/a+b", "runs/a b", "what?x=1&y", "50%", "lr=1e-3"])
+def test_a_base_may_have_any_name(base):
+    spec = CheckpointSpec(name="B", source="d.pt", base=base)
+    assert parse_checkpoint(spec.argument()) == spec
+    assert parse_checkpoint("B=d.pt?base=runs/a+b").base == "runs/a+b"
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [("http://h/v1#m", True), ("https://h#m", True), ("models:/a/1", False), ("weak", False)],
+)
+def test_knows_whether_a_server_answers(text, server):
+    spec = parse_checkpoint(f"B={text}")
+    assert spec.on_server == server
+    assert parse_checkpoint(spec.argument()) == spec
+
+
+def test_a_text_that_is_too_long_for_a_path_is_no_path():
+    assert parse_checkpoint(f"B={'x' * 5000}").source == "x" * 5000
 
 
 def test_code_is_trusted_for_one_checkpoint_by_its_own_words_only():
@@ -110,7 +159,8 @@ def test_code_is_trusted_for_one_checkpoint_by_its_own_words_only():
     ],
 )
 def test_a_secret_is_refused_and_not_repeated(text):
-    with pytest.raises(SettingsError, match=r"holds a secret, .*hf auth login") as caught:
+    instead = "VLM_API_KEY" if "://" in text else "hf auth login"
+    with pytest.raises(SettingsError, match=rf"holds a secret, .*{instead}") as caught:
         parse_checkpoint(text)
     assert TOKEN not in str(caught.value)
     assert "sesame" not in str(caught.value)

@@ -75,22 +75,28 @@ def test_exif_turns_it_upright(turn, picture):
 def test_a_palette_with_transparency():
     paletted = Pillow.fromarray(noise(8, 8, 3)).quantize(16)
     paletted.info["transparency"] = b"\x00\x80" * 8
-    opened(encoded(paletted))
+    colours = np.reshape(paletted.getpalette(), (-1, 3))
+    assert (opened(encoded(paletted)) == colours[np.asarray(paletted)]).all()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "RGBA", "P"])
 def test_other_modes(mode):
-    opened(encoded(Pillow.fromarray(noise(8, 8, 3)).convert(mode)))
+    picture = Pillow.fromarray(noise(8, 8, 3)).convert(mode)
+    shown = np.asarray(picture.convert("RGBA"))[..., :3]
+    assert (opened(encoded(picture)) == shown).all()
+    assert len(np.unique(shown)) > 1
 
 
 @pytest.mark.parametrize(("mode", "form"), [("CMYK", "TIFF"), ("F", "TIFF"), ("I", "TIFF")])
 def test_modes_of_tiff_are_read_or_refused(mode, form):
-    data = encoded(Pillow.fromarray(noise(8, 8, 3)).convert("L").convert(mode), form)
+    grey = Pillow.fromarray(noise(8, 8, 3)).convert("L")
+    data = encoded(grey.convert(mode), form)
     if mode == "F":
         with pytest.raises(SamplesError, match="32-bit pixels have no agreed white"):
             Image(source=data).open()
     else:
-        opened(data)
+        scale = 257 if mode == "I" else 1  # its 255 is next to nothing of 65,535
+        assert (opened(data) == np.asarray(grey, int)[..., None] // scale).all()
 
 
 def test_one_pixel():

@@ -14,6 +14,7 @@ from pytest_vlm.errors import EngineError
 from pytest_vlm.evaluation.predictions import Measurement
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.speed import BLOCKS, SpeedPass
+from pytest_vlm.memory.fake import FakeMeter
 from pytest_vlm.settings import GenerationSettings
 
 A, B = (CheckpointSpec(name=name, source=name) for name in "AB")
@@ -40,7 +41,8 @@ class Bench:
         self.loaded = Counter[str]()
         self.pool = EnginePool(self.load, max_loaded)
         self.speed = SpeedPass(
-            engine=self.pool.get,
+            lease=self.pool.lease,
+            beside=self.pool.beside,
             meter=lambda spec: None,
             generation=GenerationSettings(batch_size=4),
             progress=lambda what, done, total, memory=None: None,
@@ -99,12 +101,27 @@ def test_claims_about_the_same_samples_share_one_pass(picture):
     assert bench.speed.measure(A, B, asked[:40]) is not first
 
 
+def test_weights_of_the_other_one_do_not_count_as_memory(picture):
+    bench = Bench(2)
+    speed = SpeedPass(
+        lease=bench.pool.lease,
+        beside=lambda spec: 30 if spec is A else 20,
+        meter=lambda spec: FakeMeter(in_use=100),
+        generation=GenerationSettings(batch_size=4),
+        progress=lambda what, done, total, memory=None: None,
+    )
+    measured = speed.measure(A, B, samples(4, picture))
+    assert {p.measurement.peak for p in measured.baseline} == {70}
+    assert {p.measurement.peak for p in measured.candidate} == {80}
+
+
 def test_devices_of_different_kinds_are_refused(picture):
     class Elsewhere(FakeEngine):
         device = "cuda:0"
 
     speed = SpeedPass(
-        engine=lambda spec: (Elsewhere if spec is B else FakeEngine)(Script()),
+        lease=EnginePool(lambda spec: (Elsewhere if spec is B else FakeEngine)(Script())).lease,
+        beside=lambda spec: 0,
         meter=lambda spec: None,
         generation=GenerationSettings(),
         progress=lambda what, done, total, memory=None: None,
@@ -119,7 +136,8 @@ def test_an_engine_that_does_not_measure_is_refused(picture):
             return [replace(p, measurement=None) for p in super()._answer_batch(samples)]
 
     speed = SpeedPass(
-        engine=lambda spec: Timeless(Script()),
+        lease=EnginePool(lambda spec: Timeless(Script())).lease,
+        beside=lambda spec: 0,
         meter=lambda spec: None,
         generation=GenerationSettings(),
         progress=lambda what, done, total, memory=None: None,

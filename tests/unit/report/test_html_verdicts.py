@@ -77,3 +77,13 @@ def test_an_anchor_without_its_claim_is_not_left_out():
 def test_claims_without_an_anchor_keep_their_order():
     claims = [claim(id=str(i), score=f"s{i % 2}") for i in range(5)]
     assert with_anchors(claims) == claims
+
+
+def test_a_degraded_claim_says_so_beside_its_verdict(tmp_path):
+    text = render_section(report(claim(), claim(id="2", degraded=f"batch size 4 {EVIL}")), tmp_path)
+    plain, marked = text.split("<article")[1:3]
+    assert "degraded" not in plain
+    beside = marked.partition('<div class="verdict">')[2].partition("</div>")[0]
+    assert beside.count('<span class="badge') == 2
+    assert beside.endswith("degraded</span>")
+    assert "batch size 4 &lt;script" in marked.partition('class="chips"')[2]

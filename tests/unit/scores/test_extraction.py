@@ -13,6 +13,12 @@ MILLION = 1_000_000
 HOSTILE = ["{", r"\boxed{", '{"a":', '{"a":[', '{"":0,', '{"', "{}", "1,", "1,234", "1/", "1.234."]
 HOSTILE += ["(", "(A)", "A ", "answer is ", "answer:", "*", "\n", " ", "-", "٤", "1 ", "answer "]
 
+HOSTILE_FOUND = {  # in none of the others is there an answer
+    "choice letter": {"(A)": "A", "A ": "A"},
+    "last number": {'{"":0,': "0", "1,": "1", "1,234": "234", "1/": "1", "1.234.": "1.234"}
+    | {"1 ": "1", "٤": "٤"},
+}
+
 
 @pytest.mark.parametrize(
     ("text", "found"),
@@ -151,7 +157,9 @@ def test_a_broken_pattern_is_refused():
 @pytest.mark.parametrize("extract", [boxed, choice_letter, last_number, json_field("a")])
 def test_long_hostile_answers_end(extract):
     for piece in HOSTILE:
-        extract(piece * (MILLION // len(piece) // 4))
+        times = MILLION // len(piece) // 4
+        found = HOSTILE_FOUND.get(extract.name, {}).get(piece)
+        assert extract(piece * times) == ("4" * times if piece == found else found)
 
 
 def test_json_behind_a_hundred_thousand_broken_objects_is_given_up():

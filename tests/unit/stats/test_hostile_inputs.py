@@ -373,7 +373,14 @@ def test_unknown_keywords_are_a_type_error():
         compare(**BINARY, **NOT_WORSE, tolerance=0.1)
 
 
-def test_nothing_of_all_this_warns():
+@pytest.mark.parametrize(
+    ("kind", "worst"), [("binary", 0), ("bounded", 0), ("positive", 0.5), ("positive", 1e-300)]
+)
+def test_extremes_of_a_kind_are_decided_without_a_warning(kind, worst):
+    usual = [1, 1, 1, worst] * 100
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compare(**BINARY, **NOT_WORSE)
+        same = compare(baseline=usual, candidate=usual, kind=kind, **NOT_WORSE)
+        lost = compare(baseline=usual, candidate=[worst] * 400, kind=kind, **NOT_WORSE)
+    assert (same.verdict, same.identical) == ("pass", True)
+    assert (lost.verdict, lost.identical) == ("fail", False)

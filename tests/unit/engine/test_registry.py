@@ -1,0 +1,52 @@
+"""Which loader loads what: an address is the server's, whatever the engine is."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoint
+from pytest_vlm.engine.fake import FakeEngine, Script
+from pytest_vlm.engine.registry import find_loader
+from pytest_vlm.errors import SettingsError
+
+SERVER = parse_checkpoint("B=http://127.0.0.1:1/v1#m")
+
+
+class Known:
+    """A loader that can say whose answers they are."""
+
+    def __call__(self, spec: CheckpointSpec) -> FakeEngine:
+        return FakeEngine(Script(answers={"1": f"known {spec.name}"}))
+
+    def fingerprint(self, spec: CheckpointSpec) -> str:
+        return f"of {spec.name}"
+
+
+def plain(spec: CheckpointSpec) -> FakeEngine:
+    return FakeEngine(Script(answers={"1": f"plain {spec.name}"}))
+
+
+@pytest.mark.parametrize("name", ["local", "fake", "server"])
+def test_an_address_is_the_servers_whatever_the_engine_is(name):
+    loader = find_loader(name, {"local": plain, "server": Known()})
+    assert loader.fingerprint(SERVER) == "of B"
+    assert loader(SERVER).script.answers["1"] == "known B"
+
+
+def test_what_lies_here_is_the_engines():
+    here = CheckpointSpec(name="A", source="runs/a")
+    loader = find_loader("local", {"local": plain, "server": Known()})
+    assert loader(here).script.answers["1"] == "plain A"
+    assert loader.fingerprint(here) is None
+    assert find_loader("mine", {"mine": Known()}).fingerprint(here) == "of A"
+
+
+def test_a_server_that_cannot_say_gives_no_fingerprint():
+    assert find_loader("fake", {}).fingerprint(SERVER) is None
+
+
+def test_an_unknown_engine_is_refused_with_those_that_are_known():
+    with pytest.raises(
+        SettingsError, match="unknown engine 'lokal'; known are fake, local, server"
+    ):
+        find_loader("lokal", {"local": plain})
