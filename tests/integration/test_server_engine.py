@@ -159,7 +159,6 @@ def test_a_server_that_stops_answering_is_no_pass(gate, project):
     assert project.verdicts() == {"B": "HOLD"}
 
 
-@pytest.mark.xfail(reason="the pool asks torch how much room a server has", strict=True)
 def test_a_gate_of_servers_needs_no_torch(gate, server, project, pytester):
     pytester.makeconftest(WITHOUT_TORCH)
     assert gate(server, "weak", "strong").ret == 0

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
@@ -327,7 +328,7 @@ def test_what_never_becomes_an_answer(write, words, patience):
 
 
 def test_a_server_that_never_answers_is_not_asked_for_ever():
-    patience = Patience(attempts=100, pause=0.001, request=0.1, token=0.1)
+    patience = replace(SHORT, attempts=100)
     with serving(lambda _: Said(write=nothing)) as server:
         asked_once(server, patience)
     assert 1 <= len(server.questions) <= 2
