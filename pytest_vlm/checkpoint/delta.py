@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pytest_vlm.checkpoint.archive import read_archive
 from pytest_vlm.checkpoint.found import describe_delta
 from pytest_vlm.checkpoint.patch import SaidBase
-from pytest_vlm.checkpoint.pickled import PickledTensor, _Describing, check_pickled
+from pytest_vlm.checkpoint.pickled import PickledTensor, describe_pickled
 from pytest_vlm.checkpoint.safetensors_header import read_header
 from pytest_vlm.checkpoint.training_record import read_description
 from pytest_vlm.checkpoint.weights import Stored, count, stored_tensors
@@ -103,8 +102,7 @@ class Delta:
 
 
 def _pickled_tensors(path: Path) -> Mapping[str, Stored]:
-    check_pickled(path)
-    content = _Describing(read_archive(path)).load()
+    content = describe_pickled(path)
     if not isinstance(content, dict):
         raise CheckpointError(
             f"{path} holds a {type(content).__name__}, not tensors by name; save it as "

@@ -87,11 +87,29 @@ def check_pickled(path: Path) -> Counter[str]:
         CheckpointError: it is no such archive, is packed or incomplete, names something to be
             called, or has tensors that do not lie in their storage.
     """
+    _, reader = _read(path)
+    values: Counter[str] = Counter()
+    for storage in reader.storages.values():
+        values[storage.dtype] += storage.values
+    return values
+
+
+def describe_pickled(path: Path) -> object:
+    """What an archive holds, with a `PickledTensor` in place of each tensor; none is read.
+
+    Raises:
+        CheckpointError: as `check_pickled`.
+    """
+    content, _ = _read(path)
+    return content
+
+
+def _read(path: Path) -> tuple[object, _Describing]:
     archive = read_archive(path)
     _check_steps(path, archive.pickle)
     reader = _Describing(archive)
     try:
-        reader.load()
+        content = reader.load()
     except Exception as error:  # an unpickler raises whatever damaged bytes lead to
         raise CheckpointError(
             f"{path} has a damaged pickle ({str(error)[:200] or type(error).__name__}); copy it "
@@ -99,10 +117,7 @@ def check_pickled(path: Path) -> Counter[str]:
         ) from None
     for tensor in reader.tensors:
         _check_view(path, tensor)
-    values: Counter[str] = Counter()
-    for storage in reader.storages.values():
-        values[storage.dtype] += storage.values
-    return values
+    return content, reader
 
 
 def _check_steps(path: Path, content: bytes) -> None:

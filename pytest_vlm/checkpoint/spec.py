@@ -151,7 +151,8 @@ def _check_name(name: str, text: str) -> None:
 def _own_name(source: str) -> str:
     """Of a server's model and of a registered one, not what stands last."""
     if source.startswith(SERVERS):
-        return urlsplit(source).fragment.rpartition("/")[2]
+        address = urlsplit(source)
+        return address.fragment.rpartition("/")[2] or str(address.hostname)
     if source.startswith(REGISTRY):
         return re.split("[/@]", source.removeprefix(REGISTRY))[0]
     return Path(source).name or Path(source).resolve().name
@@ -181,11 +182,6 @@ def _check_address(source: str, changes: dict[str, str], text: str) -> None:
     if not usable:
         raise SettingsError(
             f"--checkpoint {text!r} is no address of a server; write http://HOST:PORT/v1#MODEL"
-        )
-    if not address.fragment:
-        raise SettingsError(
-            f"--checkpoint {text!r} names a server but no model; write it after a #: "
-            "http://HOST:PORT/v1#MODEL"
         )
     for key in (BASE, TRUST):
         if key in changes:

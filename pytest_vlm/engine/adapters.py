@@ -21,7 +21,7 @@ def put_adapter(model: Any, folder: Path) -> None:
             the base's weights, or that would run code of its choice.
         EngineError: peft is not installed.
     """
-    Adapter.read(folder)
+    adapter = Adapter.read(folder)
     try:
         from peft import PeftConfig
         from safetensors.torch import load_file
@@ -32,6 +32,9 @@ def put_adapter(model: Any, folder: Path) -> None:
     weights = load_file(folder / ADAPTER_WEIGHTS)
     try:
         config = PeftConfig.from_pretrained(str(folder))
+        if isinstance(config.target_modules, str):  # a pattern, which may never end
+            config.target_modules = sorted(adapter.modules)
+        config.exclude_modules = None
         if hasattr(config, "init_lora_weights"):
             config.init_lora_weights = True  # plain; the file's values take their place
         with warnings.catch_warnings():  # peft and transformers tell each other of their futures

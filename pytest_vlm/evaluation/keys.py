@@ -12,7 +12,16 @@ from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.settings import GenerationSettings, LoadSettings
 
 SCHEMA = 2
-LIBRARIES = ("pytest-vlm", "torch", "transformers", "tokenizers", "torchvision", "pillow", "numpy")
+LIBRARIES = (
+    "pytest-vlm",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "torchvision",
+    "peft",
+    "pillow",
+    "numpy",
+)
 IN_THE_PLAN = ("batch_size", "batch_tokens")
 
 

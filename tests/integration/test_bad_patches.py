@@ -284,11 +284,6 @@ def a_registered_model_that_leads_upwards(folder: Path) -> str:
     return "B=models:/../base"
 
 
-@row(r"names a server but no model; write it after a #")
-def an_address_without_a_model(folder: Path) -> str:
-    return "B=http://127.0.0.1:1/v1"
-
-
 @row(r"holds a secret, which would end up in reports")
 def an_address_with_a_password(folder: Path) -> str:
     return "B=http://me:sesame@127.0.0.1:1/v1#m"
