@@ -39,7 +39,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.utils import logging as transformers_logging
 
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoint
 from pytest_vlm.engine.local import LocalEngine
 from pytest_vlm.engine.residents import LocalLoader

@@ -33,7 +33,7 @@ import torch
 from PIL import Image as PillowImage
 from tqdm import trange
 
-from pytest_vlm.engine.decoding import Picture, Question
+from pytest_vlm.engine.generation.decoding import Picture, Question
 from pytest_vlm.engine.local import LocalEngine
 from pytest_vlm.evaluation.batch_plan import plan_batches
 from pytest_vlm.evaluation.samples import Image, Sample

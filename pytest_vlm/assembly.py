@@ -12,7 +12,7 @@ from typing import Self
 from pytest_vlm.cache.folder import default_folder
 from pytest_vlm.cache.opening import open_kept
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.comparison.comparing import Comparing
 from pytest_vlm.devices import Devices

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count
 
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.evaluation.predictions import Prediction

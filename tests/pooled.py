@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_vlm.checkpoint.room import unique_bytes
+from pytest_vlm.checkpoint.pool.room import unique_bytes
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.memory.estimate import Estimate
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_vlm.checkpoint.safetensors_header import BITS
+from pytest_vlm.checkpoint.files.safetensors_header import BITS
 from pytest_vlm.errors import CheckpointError
 
 TEXT_CONFIGS = ("text_config", "llm_config", "language_config")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_vlm.checkpoint.patch import Patch
+from pytest_vlm.checkpoint.patches.patch import Patch
 
 CONTENT = (
     "*.safetensors",

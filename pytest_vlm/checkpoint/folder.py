@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_vlm.checkpoint.agreement import check_agreement
-from pytest_vlm.checkpoint.archive import SUFFIXES as PICKLES
-from pytest_vlm.checkpoint.configuration import CONFIG, architecture, own_code, read_config
+from pytest_vlm.checkpoint.files.archive import SUFFIXES as PICKLES
+from pytest_vlm.checkpoint.files.configuration import CONFIG, architecture, own_code, read_config
+from pytest_vlm.checkpoint.files.pickled import check_pickled
+from pytest_vlm.checkpoint.files.reading import confine, open_regular
+from pytest_vlm.checkpoint.files.weights import read_headers
 from pytest_vlm.checkpoint.fingerprint import CONTENT, file_digest, fingerprint
 from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
-from pytest_vlm.checkpoint.patch import ADAPTER, Patch
-from pytest_vlm.checkpoint.pickled import check_pickled
+from pytest_vlm.checkpoint.patches.patch import ADAPTER, Patch
 from pytest_vlm.checkpoint.questions import read_question_files
-from pytest_vlm.checkpoint.reading import confine, open_regular
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.checkpoint.weights import read_headers
 from pytest_vlm.errors import CheckpointError, CheckpointMismatch
 
 Signature = tuple[tuple[str, int, int, int, int], ...]

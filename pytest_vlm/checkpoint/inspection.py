@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from pytest_vlm.checkpoint.adapter import Adapter
-from pytest_vlm.checkpoint.base import find_base
-from pytest_vlm.checkpoint.delta import Delta
+from pytest_vlm.checkpoint.files.weights import Stored, read_headers, stored_tensors
 from pytest_vlm.checkpoint.fingerprint import file_digest, patched_fingerprint
 from pytest_vlm.checkpoint.folder import CheckpointFolder, inspect_folder, signature
-from pytest_vlm.checkpoint.patch import Patch, SaidBase, patch_at
+from pytest_vlm.checkpoint.patches.adapter import Adapter
+from pytest_vlm.checkpoint.patches.base import find_base
+from pytest_vlm.checkpoint.patches.delta import Delta
+from pytest_vlm.checkpoint.patches.patch import Patch, SaidBase, patch_at
 from pytest_vlm.checkpoint.questions import passed_over
 from pytest_vlm.checkpoint.source import locate
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.checkpoint.weights import Stored, read_headers, stored_tensors
 from pytest_vlm.errors import CheckpointError
 
 

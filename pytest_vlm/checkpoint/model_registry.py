@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_vlm.checkpoint.configuration import CONFIG
-from pytest_vlm.checkpoint.patch import ADAPTER
+from pytest_vlm.checkpoint.files.configuration import CONFIG
+from pytest_vlm.checkpoint.patches.patch import ADAPTER
 from pytest_vlm.checkpoint.redaction import redact
 from pytest_vlm.errors import CheckpointError
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
-from pytest_vlm.checkpoint.configuration import read_config
+from pytest_vlm.checkpoint.files.configuration import read_config
+from pytest_vlm.checkpoint.files.safetensors_header import SafetensorsHeader, read_header
+from pytest_vlm.checkpoint.files.weights import read_headers
 from pytest_vlm.checkpoint.folder import CheckpointFolder
-from pytest_vlm.checkpoint.safetensors_header import SafetensorsHeader, read_header
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.checkpoint.weights import read_headers
 from pytest_vlm.evaluation.batch_plan import Prompt
 from pytest_vlm.memory.estimate import Estimate, estimate
 from pytest_vlm.settings import GenerationSettings

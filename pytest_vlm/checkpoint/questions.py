@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_vlm.checkpoint.configuration import CONFIG
-from pytest_vlm.checkpoint.reading import read_json, read_whole
+from pytest_vlm.checkpoint.files.configuration import CONFIG
+from pytest_vlm.checkpoint.files.reading import read_json, read_whole
 from pytest_vlm.errors import CheckpointError
 
 LARGEST_TEMPLATE = 2**20

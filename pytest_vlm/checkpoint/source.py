@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_vlm.checkpoint.patch import DELTAS
+from pytest_vlm.checkpoint.patches.patch import DELTAS
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError
 

@@ -22,7 +22,7 @@ from pytest_vlm.errors import CheckpointError, SettingsError
 from pytest_vlm.memory.size import format_size
 
 if TYPE_CHECKING:
-    from pytest_vlm.checkpoint.found import Found
+    from pytest_vlm.checkpoint.discovery.found import Found
 
 EXAMPLES = """examples:
   python -m pytest_vlm checkpoints runs/sft
@@ -181,7 +181,7 @@ def _tell_timelines(ranking: Ranking) -> None:
 
 def _history(run: Sequence[Found], metric: str) -> dict[int, float]:
     """Step to finite value, also of checkpoints that are gone: the latest record knows them."""
-    from pytest_vlm.checkpoint.training_record import STATE, read_history
+    from pytest_vlm.checkpoint.discovery.training_record import STATE, read_history
 
     points: dict[int, float] = {}
     trained = [one for one in run if one.kind == "trainer" and one.step is not None]

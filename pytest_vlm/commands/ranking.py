@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_vlm.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pytest_vlm.checkpoint.found import Found
+    from pytest_vlm.checkpoint.discovery.found import Found
 
 LOWER = ("loss", "error", "perplexity", "wer", "cer", "ter", "mae", "mse", "rmse")
 LOGGED = ("learning_rate", "grad_norm", "total_flos")

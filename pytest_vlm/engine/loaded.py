@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from pytest_vlm.engine.interning import TensorTable
-from pytest_vlm.engine.prompting import Prompting
-from pytest_vlm.engine.written import WeightSample
+from pytest_vlm.engine.generation.prompting import Prompting
+from pytest_vlm.engine.sharing.interning import TensorTable
+from pytest_vlm.engine.sharing.written import WeightSample
 
 
 class LoadedModel:

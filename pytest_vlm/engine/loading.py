@@ -15,15 +15,15 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
-from pytest_vlm.checkpoint.configuration import read_config
 from pytest_vlm.checkpoint.device import OFFLOADED, accelerator
+from pytest_vlm.checkpoint.files.configuration import read_config
+from pytest_vlm.checkpoint.files.safetensors_header import read_header
 from pytest_vlm.checkpoint.native import not_native
-from pytest_vlm.checkpoint.safetensors_header import read_header
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.finite import check_finite
-from pytest_vlm.engine.interning import TensorTable
+from pytest_vlm.engine.generation.prompting import Prompting
 from pytest_vlm.engine.loaded import LoadedModel
-from pytest_vlm.engine.prompting import Prompting
+from pytest_vlm.engine.sharing.interning import TensorTable
 from pytest_vlm.errors import CheckpointError, EngineError
 from pytest_vlm.settings import LoadSettings
 

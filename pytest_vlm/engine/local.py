@@ -15,21 +15,21 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from pytest_vlm.checkpoint.device import accelerator
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.engine.attention import capture_rows, decoder_attention
-from pytest_vlm.engine.completions import read_completions
-from pytest_vlm.engine.context import check_context, context_length
-from pytest_vlm.engine.decoding import Question, decode_ahead, picture_places
-from pytest_vlm.engine.generation import end_tokens, greedy_config
+from pytest_vlm.engine.attention.capture import capture_rows, decoder_attention
+from pytest_vlm.engine.attention.maps import place_maps
+from pytest_vlm.engine.generation.completions import read_completions
+from pytest_vlm.engine.generation.configuration import end_tokens, greedy_config
+from pytest_vlm.engine.generation.context import check_context, context_length
+from pytest_vlm.engine.generation.decoding import Question, decode_ahead, picture_places
+from pytest_vlm.engine.generation.prompting import EncodedBatch
+from pytest_vlm.engine.generation.sampling import draw_keys, draw_processors
+from pytest_vlm.engine.generation.stopping import StopTexts
+from pytest_vlm.engine.generation.thinking import ThinkingBudget
+from pytest_vlm.engine.generation.timing import FirstToken
+from pytest_vlm.engine.generation.vision import encode_pictures
 from pytest_vlm.engine.loaded import LoadedModel
 from pytest_vlm.engine.loading import choose_device, load_model
-from pytest_vlm.engine.maps import place_maps
-from pytest_vlm.engine.prompting import EncodedBatch
-from pytest_vlm.engine.sampling import draw_keys, draw_processors
-from pytest_vlm.engine.stopping import StopTexts
-from pytest_vlm.engine.thinking import ThinkingBudget
-from pytest_vlm.engine.timing import FirstToken
-from pytest_vlm.engine.vision import encode_pictures
-from pytest_vlm.engine.weights import storage_sizes
+from pytest_vlm.engine.sharing.weights import storage_sizes
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
 from pytest_vlm.evaluation.samples import Sample

@@ -66,7 +66,7 @@ def _named(name: str, given: Mapping[str, Loader]) -> Loader:
 
 
 def _load_server(spec: CheckpointSpec) -> Engine:
-    from pytest_vlm.engine.server import load_server
+    from pytest_vlm.engine.server.engine import load_server
 
     return load_server(spec)
 

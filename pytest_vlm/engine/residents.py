@@ -9,17 +9,17 @@ from weakref import WeakValueDictionary
 
 from pytest_vlm.checkpoint.fingerprint import content_files
 from pytest_vlm.checkpoint.folder import CheckpointFolder
-from pytest_vlm.checkpoint.patch import Patch
+from pytest_vlm.checkpoint.patches.patch import Patch
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.engine.adapters import put_adapter
-from pytest_vlm.engine.deltas import BaseWeights, put_delta, read_delta
 from pytest_vlm.engine.finite import check_finite
-from pytest_vlm.engine.interning import TensorTable
 from pytest_vlm.engine.loaded import LoadedModel
 from pytest_vlm.engine.loading import load_model, resting_device
 from pytest_vlm.engine.local import LocalEngine
-from pytest_vlm.engine.twins import twin
-from pytest_vlm.engine.weights import weight_places
+from pytest_vlm.engine.sharing.adapters import put_adapter
+from pytest_vlm.engine.sharing.deltas import BaseWeights, put_delta, read_delta
+from pytest_vlm.engine.sharing.interning import TensorTable
+from pytest_vlm.engine.sharing.twins import twin
+from pytest_vlm.engine.sharing.weights import weight_places
 from pytest_vlm.settings import LoadSettings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.evaluation.batch_plan import Batch, plan_batches
 from pytest_vlm.evaluation.keys import heatmap_key
 from pytest_vlm.evaluation.predictions import Prediction

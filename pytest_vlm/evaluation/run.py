@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TypeVar
 
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import RelevanceUnavailable
 from pytest_vlm.evaluation.answering import Answering

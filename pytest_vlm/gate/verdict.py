@@ -122,7 +122,8 @@ def _over_the_limit(
     names = {test.test for test in own} - told
     for record in records:
         if isinstance(record, MemoryRecord) and not record.within and record.test in names:
-            yield f"{_short(record.test)} {'kept' if record.measure == 'leak' else 'took'} more memory than it may"
+            did = "kept" if record.measure == "leak" else "took"
+            yield f"{_short(record.test)} {did} more memory than it may"
 
 
 def _missing(

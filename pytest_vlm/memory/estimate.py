@@ -13,7 +13,7 @@ from math import ceil
 from typing import Any
 
 from pytest_vlm.checkpoint.agreement import TEXT_CONFIGS
-from pytest_vlm.checkpoint.safetensors_header import BITS
+from pytest_vlm.checkpoint.files.safetensors_header import BITS
 from pytest_vlm.evaluation.batch_plan import PIXELS_PER_TOKEN, Prompt
 from pytest_vlm.settings import GenerationSettings, LoadSettings
 

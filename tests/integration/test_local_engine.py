@@ -14,7 +14,7 @@ from PIL import Image as PillowImage
 from safetensors.torch import load_file, save_file
 from tiny_llava import TEMPLATE, save_tiny_llava
 
-from pytest_vlm.engine.decoding import decode_ahead
+from pytest_vlm.engine.generation.decoding import decode_ahead
 from pytest_vlm.errors import CheckpointError, RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
 from pytest_vlm.scores import exact_match, pointing_game

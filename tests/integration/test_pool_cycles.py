@@ -21,7 +21,7 @@ import json, sys
 from pathlib import Path
 
 import torch
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.local import LocalEngine
 from pytest_vlm.memory.meters import ResidentMeter

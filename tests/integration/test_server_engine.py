@@ -8,7 +8,7 @@ import pytest
 from chat_server import Asked, ChatServer, Said, answering, completion, listing, serving
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.engine.server import ServerEngine, load_server
+from pytest_vlm.engine.server.engine import ServerEngine, load_server
 from pytest_vlm.evaluation.samples import Message, Sample, Text, Video
 from pytest_vlm.session import Session
 from pytest_vlm.settings import GenerationSettings, Settings

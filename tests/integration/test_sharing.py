@@ -16,12 +16,12 @@ from tiny_llava import save_tiny_llava
 
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.folder import CheckpointFolder
-from pytest_vlm.checkpoint.patch import Patch
+from pytest_vlm.checkpoint.patches.patch import Patch
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoint
 from pytest_vlm.data import open_dataset
 from pytest_vlm.engine.local import LocalEngine
 from pytest_vlm.engine.residents import LocalLoader
-from pytest_vlm.engine.weights import weight_places
+from pytest_vlm.engine.sharing.weights import weight_places
 from pytest_vlm.errors import CheckpointError, VlmError
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.protocols import ResidentEngine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.measuring import Measuring

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
+from pytest_vlm.checkpoint.files.weights import INDEX
 from pytest_vlm.checkpoint.folder import check_comparable, file_digest, inspect_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.checkpoint.weights import INDEX
 from pytest_vlm.errors import CheckpointError, CheckpointMismatch
 
 safetensors = pytest.importorskip("safetensors.numpy")

@@ -13,7 +13,7 @@ import pytest
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.folder import CheckpointFolder, inspect_folder
 from pytest_vlm.checkpoint.inspection import inspect_checkpoint
-from pytest_vlm.checkpoint.patch import Patch
+from pytest_vlm.checkpoint.patches.patch import Patch
 from pytest_vlm.checkpoint.spec import parse_checkpoint
 from pytest_vlm.errors import CheckpointError
 

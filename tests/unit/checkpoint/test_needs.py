@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from pytest_vlm.checkpoint.folder import inspect_folder
 from pytest_vlm.checkpoint.needs import find_need, find_shared
-from pytest_vlm.checkpoint.patch import Patch
+from pytest_vlm.checkpoint.patches.patch import Patch
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.memory.estimate import Prompt
 from pytest_vlm.settings import GenerationSettings, LoadSettings

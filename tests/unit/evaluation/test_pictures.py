@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 from pytest_vlm.data import open_dataset
-from pytest_vlm.engine.decoding import decode_ahead
+from pytest_vlm.engine.generation.decoding import decode_ahead
 from pytest_vlm.errors import SamplesError
 from pytest_vlm.evaluation.batch_plan import plan_batches
 from pytest_vlm.evaluation.samples import Image, Sample

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_vlm.checkpoint.pool import EnginePool
+from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.fake import FakeEngine, Script
 from pytest_vlm.errors import CheckpointError, EngineError, SamplesError

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForImageTextToText
 
-from pytest_vlm.checkpoint.safetensors_header import read_header
+from pytest_vlm.checkpoint.files.safetensors_header import read_header
 from pytest_vlm.memory.estimate import Estimate, Prompt, estimate
 from pytest_vlm.settings import GenerationSettings, LoadSettings
 

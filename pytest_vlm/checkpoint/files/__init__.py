@@ -1,0 +1,1 @@
+"""Files that may be anything: read without running, and refused by name where they are wrong."""

@@ -1,0 +1,1 @@
+"""Checkpoints that are a few tensors, or an adapter, over a base."""

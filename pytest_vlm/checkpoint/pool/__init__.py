@@ -1,0 +1,1 @@
+"""Loaded checkpoints: leased, kept while there is room, dropped for others."""

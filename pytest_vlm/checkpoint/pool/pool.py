@@ -1,0 +1,337 @@
+"""Loaded checkpoints: leased to whoever uses them, and kept while there is room."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
+
+from pytest_vlm.checkpoint.pool.holdings import Gone, Held, Holdings, some
+from pytest_vlm.checkpoint.pool.offloading import bring_home, move_away
+from pytest_vlm.checkpoint.pool.room import unique_bytes
+from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.errors import EngineError, MemoryBudgetError
+from pytest_vlm.memory.estimate import Estimate
+from pytest_vlm.memory.out_of_memory import is_out_of_memory
+from pytest_vlm.memory.release import clear_frames, empty_cache
+from pytest_vlm.memory.size import format_size
+from pytest_vlm.protocols import Engine, ResidentEngine
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class _Load:
+    """A load under way."""
+
+    spec: CheckpointSpec
+    thread: threading.Thread
+    since: float
+
+
+class _Turn(NamedTuple):
+    """What a load has to do: who goes before, and who comes back from host memory."""
+
+    gone: Sequence[Gone]
+    away: Held | None
+
+
+class EnginePool:
+    """Leases engines. The idle ones stay loaded while there is room; least recently used go first.
+
+    Threads may share it. Loads happen one at a time and never wait for a lease, and a thread that
+    holds a lease is refused rather than made to wait for another one: so nobody waits in a circle.
+
+    Attributes:
+        opened: how many engines were loaded, so far.
+
+    Args:
+        open_engine: loads one checkpoint.
+        max_loaded: engines on their devices; comparing needs room for one.
+        budget: bytes on a device, shared weights counted once; None without a limit.
+        firm: whether a checkpoint is refused for what is estimated beside its weights; otherwise
+            that only decides who goes.
+        device: where a checkpoint will be loaded.
+        estimate: what it will need there, from its files; None where nothing is known.
+        shared: bytes of the first one's weights that lie in the second one's where that is loaded.
+        host_room: bytes of host memory that idle engines of other devices may be moved to; where
+            there is none, they are closed.
+        told: what became of a checkpoint; each thing once for each pair of them.
+        timeout: seconds to wait for another thread's load or lease.
+    """
+
+    def __init__(
+        self,
+        open_engine: Callable[[CheckpointSpec], Engine],
+        max_loaded: int = 1,
+        *,
+        budget: Callable[[str], int | None] = lambda device: None,
+        firm: bool = True,
+        device: Callable[[CheckpointSpec], str] = lambda spec: "cpu",
+        estimate: Callable[[CheckpointSpec], Estimate | None] = lambda spec: None,
+        shared: Callable[[CheckpointSpec, CheckpointSpec], int] = lambda spec, other: 0,
+        host_room: Callable[[], int] = lambda: 0,
+        told: Callable[[CheckpointSpec, str], None] = lambda spec, event: None,
+        timeout: float = 600.0,
+    ) -> None:
+        self.opened = 0
+        self._open = open_engine
+        self._max_loaded = max_loaded
+        self._firm = firm
+        self._device = device
+        self._estimate = estimate
+        self._host_room = host_room
+        self._told = told
+        self._timeout = timeout
+        self._holdings = Holdings(max_loaded, budget, shared)
+        self._loads: list[_Load] = []  # the last one needs what the one before it is loading
+        self._said: set[tuple[str, str]] = set()
+        self._handed_out: list[tuple[str, weakref.ref[object]]] = []
+        # A lease may end in the garbage collector, in the middle of anything: hence an RLock.
+        self._changed = threading.Condition(threading.RLock())
+
+    def get(self, spec: CheckpointSpec) -> Engine:
+        """The engine of a checkpoint, loaded if need be; the next load may close it.
+
+        Raises:
+            MemoryBudgetError: there is no room beside the engines that are leased.
+            EngineError: another thread's load takes longer than the timeout.
+        """
+        return self._take(spec, None).engine
+
+    @contextmanager
+    def lease(self, spec: CheckpointSpec) -> Iterator[Engine]:
+        """The same engine, which is neither closed nor moved inside the block.
+
+        A thread may lease once more what it holds, and several threads may hold one engine.
+
+        Raises:
+            MemoryBudgetError: as `get`.
+            EngineError: as `get`; or, at the end, its weights were written in the meantime.
+        """
+        holder = threading.get_ident()
+        held = self._take(spec, holder)
+        written: Sequence[str] = ()
+        try:
+            yield held.engine
+            if held.holders[holder] == 1 and isinstance(held.engine, ResidentEngine):
+                written = held.engine.written()
+        finally:
+            self._release(held, holder, last=bool(written))
+        if written:
+            event = f"its weights were written while it was leased: {some(written)}"
+            self._say(spec, event)
+            raise EngineError(
+                f"{spec}: {event}; answers since are not its own. It is loaded anew when it is "
+                "asked again; look for what changes a model in place, and let it change a copy"
+            )
+
+    def clear(self) -> None:
+        """Close every engine that is idle, and each of the others when its last lease ends."""
+        with self._changed:
+            for held in self._holdings.leased():
+                held.last = True
+            gone = self._holdings.take_off(self._holdings.idle())
+        with ExitStack() as closing:
+            for held, _ in gone:
+                closing.callback(held.engine.close)
+
+    def evict_idle(self, keep: CheckpointSpec | None = None) -> int:
+        """Close every engine that nobody leases, but not that of `keep`.
+
+        Returns:
+            Bytes of weights that this frees, over all devices.
+        """
+        with self._changed:
+            gone = self._holdings.take_off(h for h in self._holdings.idle() if h.spec != keep)
+        with ExitStack() as closing:
+            for one in reversed(gone):
+                closing.callback(self._close, one, "because memory ran out")
+        return sum(one.freed for one in gone)
+
+    def beside(self, spec: CheckpointSpec) -> int:
+        """Bytes of the other engines' weights on a checkpoint's device, less what it shares."""
+        with self._changed:
+            return self._holdings.beside(spec)
+
+    def weights(self) -> Mapping[str, int]:
+        """Bytes of loaded weights by checkpoint; a piece that two share counts once."""
+        with self._changed:
+            return self._holdings.weights()
+
+    def watched(self) -> Mapping[str, weakref.ref[object]]:
+        """Engines that were handed out and are still alive, the oldest of each checkpoint.
+
+        After `clear`, and when no lease is left, somebody outside of the pool holds them.
+        """
+        with self._changed:
+            self._handed_out = [(name, one) for name, one in self._handed_out if one() is not None]
+            return dict(reversed(self._handed_out))
+
+    def _take(self, spec: CheckpointSpec, holder: int | None) -> Held:
+        """An engine on its device, leased where there is a holder."""
+        with self._changed:
+            if held := self._holdings.use(spec, holder):
+                return held
+        need = self._estimate(spec) or Estimate(weights=0)
+        load = _Load(spec, threading.current_thread(), time.monotonic())
+        try:
+            turn = self._await_turn(load, need, holder)
+            if isinstance(turn, Held):
+                return turn
+            self._put_away(turn.gone, f"to make room for {spec}")
+            new = self._bring_back(turn.away) if turn.away else self._load(spec)
+            return self._admit(new, need, holder)
+        finally:
+            with self._changed:
+                if load in self._loads:
+                    self._loads.remove(load)
+                    self._changed.notify_all()
+
+    def _await_turn(self, load: _Load, need: Estimate, holder: int | None) -> _Turn | Held:
+        """Wait until there is room and nobody else is loading, or until somebody else loaded it."""
+        spec, deadline = load.spec, load.since + self._timeout
+        with self._changed:
+            while not (held := self._holdings.use(spec, holder)):
+                away = self._holdings.get(spec)
+                if away is not None:
+                    need = replace(need, weights=unique_bytes([away.storages]).total())
+                if not self._loads or self._loads[-1].thread is load.thread:
+                    going = self._who_goes(spec, need)
+                    if going is not None:
+                        gone = self._holdings.take_off([*going, *([away] if away else [])])
+                        load.since = time.monotonic()
+                        self._loads.append(load)
+                        return _Turn(gone[: len(going)], away)
+                    if self._loads or not self._worth_waiting(load, need):
+                        raise self._holdings.refusal(spec, self._device(spec), need)
+                if (left := deadline - time.monotonic()) <= 0:
+                    raise self._too_late(spec, need)
+                self._changed.wait(left)
+            return held
+
+    def _who_goes(self, spec: CheckpointSpec, need: Estimate) -> list[Held] | None:
+        device = self._device(spec)
+        going = self._holdings.who_goes(spec, device, need.total)
+        if going is None and not self._firm:
+            return self._holdings.who_goes(spec, device, need.weights)
+        return going
+
+    def _worth_waiting(self, load: _Load, need: Estimate) -> bool:
+        least = need.total if self._firm else need.weights
+        device = self._device(load.spec)
+        return self._holdings.worth_waiting(load.thread.ident, device, least)
+
+    def _load(self, spec: CheckpointSpec) -> Held:
+        engine = self._second_chance(spec, lambda: self._open(spec))
+        self.opened += 1
+        with suppress(TypeError):  # one of a class that cannot be watched
+            self._handed_out.append((spec.name, weakref.ref(engine)))
+        home = engine.device if isinstance(engine, ResidentEngine) else self._device(spec)
+        return Held(spec=spec, engine=engine, home=home)
+
+    def _bring_back(self, away: Held) -> Held:
+        try:
+            size = self._second_chance(away.spec, lambda: bring_home(away))
+        except BaseException:
+            away.engine.close()
+            raise
+        self._say(away.spec, "was moved back from host memory", format_size(size))
+        return away
+
+    def _second_chance(self, spec: CheckpointSpec, work: Callable[[], T]) -> T:
+        """Where memory runs out, everything idle goes, and the work is tried once more."""
+        try:
+            return work()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = error
+        # Behind the block only `failure` holds the frames, and with them what was half loaded.
+        clear_frames(failure)
+        del failure
+        freed = self.evict_idle()
+        empty_cache(self._device(spec))
+        self._say(
+            spec,
+            "memory ran out while it was loaded; tried once more without idle checkpoints",
+            f"{format_size(freed)} freed",
+        )
+        return work()
+
+    def _admit(self, new: Held, need: Estimate, holder: int | None) -> Held:
+        """Put it on the books by what it really takes; who does not fit beside it goes.
+
+        Raises:
+            MemoryBudgetError: it takes more than was estimated, and does not fit.
+        """
+        with self._changed:
+            going = self._holdings.who_goes_beside(new, need.working)
+            if going is None and not self._firm:
+                going = self._holdings.who_goes_beside(new, 0)
+            if going is not None:
+                gone = self._holdings.take_off(going)
+                self._holdings.put(new)
+                self._holdings.use(new.spec, holder)
+        if going is None:
+            need = replace(need, weights=self._holdings.added_by(new))
+            new.engine.close()
+            raise self._holdings.refusal(new.spec, new.home, need)
+        try:
+            self._put_away(gone, f"to make room for {new.spec}")
+        except BaseException:
+            self._release(new, holder)
+            raise
+        return new
+
+    def _release(self, held: Held, holder: int | None, *, last: bool = False) -> None:
+        with self._changed:
+            held.last = held.last or last
+            if holder is not None:
+                held.holders -= Counter({holder: 1})
+            over = held.last and not held.holders and self._holdings.get(held.spec) is held
+            if over:
+                self._holdings.take_off([held])
+            self._changed.notify_all()
+        if over:
+            held.engine.close()
+
+    def _put_away(self, gone: Sequence[Gone], why: str) -> None:
+        with ExitStack() as closing:
+            for one in reversed(gone):
+                closing.callback(self._put_one_away, one, why)
+
+    def _put_one_away(self, gone: Gone, why: str) -> None:
+        held, freed = gone
+        if not move_away(held, self._host_room):
+            self._close(gone, why)
+            return
+        with self._changed:
+            self._holdings.put(held)
+        self._say(held.spec, f"was moved to host memory {why}", f"{format_size(freed)} freed")
+
+    def _close(self, gone: Gone, why: str) -> None:
+        gone.held.engine.close()
+        self._say(gone.held.spec, f"was dropped {why}", f"{format_size(gone.freed)} freed")
+
+    def _say(self, spec: CheckpointSpec, event: str, figure: str = "") -> None:
+        """Once: two checkpoints in turn would fill the report."""
+        if (spec.name, event) not in self._said:
+            self._said.add((spec.name, event))
+            self._told(spec, f"{event}: {figure}" if figure else event)
+
+    def _too_late(self, spec: CheckpointSpec, need: Estimate) -> EngineError | MemoryBudgetError:
+        if not self._loads:
+            waited = f", and was for {self._timeout:.0f} s"
+            return self._holdings.refusal(spec, self._device(spec), need, waited)
+        slow = self._loads[-1]
+        return EngineError(
+            f"{slow.spec} has been loading for {time.monotonic() - slow.since:.0f} s in the thread "
+            f"{slow.thread.name!r}, and {spec} waits for its turn no longer. A load cannot be "
+            "ended from outside: look whether its files can be read, and start again"
+        )

@@ -1,0 +1,1 @@
+"""From a model's attention to relevance maps."""

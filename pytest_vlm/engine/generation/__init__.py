@@ -1,0 +1,1 @@
+"""From samples to answers with a model of transformers."""

@@ -1,0 +1,1 @@
+"""A checkpoint behind a server with OpenAI's chat protocol."""

@@ -1,0 +1,1 @@
+"""Weights that several models have in common lie in memory once."""
