@@ -164,11 +164,11 @@ class Session:
             )
         for spec in self.everybody:
             self.describe(spec)
-        for candidate in self.candidates:
+        for spec in self.everybody[1:]:
             for event in self._parts.catalog.remarks(
-                self.baseline, candidate, self.settings.allow_different
+                self.baseline, spec, self.settings.allow_different
             ):
-                self.record(EventRecord(checkpoint=candidate.name, event=event))
+                self.record(EventRecord(checkpoint=spec.name, event=event))
         if self.settings.samples is not None and self.checkpoints:
             _ = self.samples
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pytest_vlm.errors import SettingsError
+
+DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+DEVICE = re.compile(r"auto|cpu(\+cpu)?|(?!auto|cpu)[a-z]+(:\d{1,3})?(\+cpu)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ class LoadSettings:
     """How a checkpoint is loaded; ``--checkpoint "B=path?dtype=bfloat16"`` overrides it for one.
 
     Attributes:
-        dtype: a torch dtype by name, or ``"auto"`` for the one the checkpoint was saved in.
+        dtype: one of `DTYPES`; ``"auto"`` is the one the checkpoint was saved in.
         device: ``"auto"`` takes CUDA where there is one, else the CPU.
         attention: an attention implementation of transformers, or ``"auto"``.
     """
@@ -62,6 +66,17 @@ class LoadSettings:
     dtype: str = "auto"
     device: str = "auto"
     attention: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise SettingsError(f"dtype={self.dtype} is none of {', '.join(DTYPES)}")
+        if not DEVICE.fullmatch(self.device):
+            raise SettingsError(
+                f"device={self.device} is no device; write auto, cpu, cuda, cuda:1, ..., or "
+                "cuda:0+cpu for weights that wait in the CPU's memory"
+            )
+        if not self.attention:
+            raise SettingsError("attention= names none; write auto, sdpa, eager, ...")
 
     def __str__(self) -> str:
         return f"dtype={self.dtype}, device={self.device}, attention={self.attention}"

@@ -17,7 +17,7 @@ def device_name(device: str) -> str:
         device: as `LoadSettings` names it.
     """
     if device.endswith(OFFLOADED):
-        return f"{device_name(accelerator(device))}, weights partly in host memory"
+        return f"{device_name(accelerator(device))}, weights in the CPU's memory"
     if device == "cpu" or (device == "auto" and not _may_have_cuda()):
         return f"cpu {_processor()}"
     import torch

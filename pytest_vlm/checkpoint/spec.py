@@ -16,6 +16,7 @@ from pytest_vlm.settings import LoadSettings
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 SERVERS = ("http://", "https://")
 REGISTRY = "models:/"
+ADDRESS = re.compile("[a-z][a-z0-9+.-]*://")
 BASE, BUDGET, TRUST = "base", "budget", "trust_remote_code"
 
 
@@ -66,8 +67,8 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
     """Parse one ``--checkpoint`` value; a path that exists wins over ``NAME=``.
 
     Raises:
-        SettingsError: an illegal name, an unknown key, no source, an address without a model, or a
-            secret in it.
+        SettingsError: an illegal name, an unknown key or value, no source, an address without a
+            model, a revision of what lies here, or a secret in it.
     """
     source, _, query = text.partition("?")
     if _exists(text):
@@ -94,20 +95,35 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
     changes = _changes(query, shown)
     if source.startswith(SERVERS):
         _check_address(source, changes, shown)
+    elif ADDRESS.match(source) and not _exists(source):
+        raise SettingsError(
+            f"--checkpoint {shown!r}: checkpoints come from folders, the hub, models:/NAME@ALIAS "
+            "and http(s)://HOST/v1#MODEL; copy it into a folder first"
+        )
     source, revision = split_revision(source)
+    if revision is not None and _exists(source):
+        raise SettingsError(
+            f"--checkpoint {shown!r}: {source} lies here, and has no revision {revision!r}; leave "
+            f"out @{revision}"
+        )
     if not name:
         name = _own_name(source)
         _check_name(name, shown)
     trusted = changes.pop(TRUST, "no")
     if trusted not in ("yes", "no"):
         raise SettingsError(f"--checkpoint {shown!r}: {TRUST} is yes or no, not {trusted!r}")
+    base, budget = changes.pop(BASE, None), changes.pop(BUDGET, None)
+    try:
+        load = replace(load, **changes)
+    except SettingsError as error:
+        raise SettingsError(f"--checkpoint {shown!r}: {error}") from None
     return CheckpointSpec(
         name=name,
         source=source,
         revision=revision,
-        base=_base(changes.pop(BASE, None), shown),
-        budget=_budget(changes.pop(BUDGET, None), shown),
-        load=replace(load, **changes),
+        base=_base(base, shown),
+        budget=_budget(budget, shown),
+        load=load,
         trust_remote_code=trusted == "yes",
     )
 
@@ -168,6 +184,10 @@ def _changes(query: str, text: str) -> dict[str, str]:
             raise SettingsError(
                 f"--checkpoint {text!r}: unknown setting {key!r}; "
                 f"known are {', '.join(sorted(known))}"
+            )
+        if key in changes:
+            raise SettingsError(
+                f"--checkpoint {text!r}: {key} is given twice, as {changes[key]!r} and {value!r}"
             )
         changes[key] = value
     return changes

@@ -84,6 +84,7 @@ def load_model(
     """
     who = f"{spec.name} ({folder})"
     table = TensorTable() if table is None else table
+    _check_device(who, spec.load)
     events = list(_said_before(spec, folder))
     _check_size(spec, folder)
     transformers_logging.disable_progress_bar()
@@ -137,6 +138,18 @@ def _from_pretrained(
                 folder, local_files_only=True
             )
     return model, info
+
+
+def _check_device(who: str, load: LoadSettings) -> None:
+    """Whether there is such a device, before anything is read."""
+    device = accelerator(choose_device(load))
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ImportError) as error:  # torch's choice differs by device
+        said = str(error).strip().partition("\n")[0]
+        raise EngineError(
+            f"{who}: there is no device {device} here: {said}; choose another, such as ?device=cpu"
+        ) from error
 
 
 def _said_before(spec: CheckpointSpec, folder: Path) -> Iterator[str]:

@@ -6,8 +6,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from operator import is_
 
 from pytest_vlm.checkpoint.pool.pool import EnginePool
+from pytest_vlm.checkpoint.pool.written import check_unwritten
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import SamplesError
 from pytest_vlm.evaluation.batch_plan import Batch, plan_look
@@ -156,6 +158,7 @@ class Answering:
                     digest = one.batch.digest
                     planned = [replace(p, batch_plan=digest) for p in predictions]
                     keys = [answer_key(who.key, digest, sample) for sample in asked.popleft()]
+                    check_unwritten(who.spec, engine)
                     self._keep(who, list(zip(keys, planned, strict=True)))
                     yield one, planned
                     done += len(planned)
@@ -176,6 +179,8 @@ class Answering:
         dataset = None if anew else self._dataset()
         if dataset is None:
             return samples, list(range(len(samples)))
+        if len(samples) == len(dataset) and all(map(is_, samples, dataset)):
+            return dataset, list(range(len(dataset)))
         if isinstance(samples, Dataset) and samples.root is dataset.root:
             places: list[int | None] = list(map(int, samples.positions))
         else:

@@ -28,6 +28,8 @@ class GoldenCheck:
         id: test without parameters, a slash, and the name given.
         report: the run's folder, where a map that does not match waits for a person.
         accept: take every map that is checked as the new golden.
+        degraded: how the run answers otherwise than asked, since memory ran out; empty where it
+            does not.
     """
 
     id: str
@@ -40,6 +42,7 @@ class GoldenCheck:
     baseline_map: Callable[[Sample], Heatmap | None]
     evidence: EvidenceFolder
     record: Callable[[Record], None]
+    degraded: Callable[[], str] = lambda: ""
 
     def check(self, heatmap: Heatmap, *, tolerance: Tolerance = Tolerance()) -> None:
         """Compare with the accepted map.
@@ -107,7 +110,8 @@ class GoldenCheck:
         provenance = self.provenance(heatmap)
         if accepted:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            provenance = replace(provenance, accepted=now, reason="--vlm-accept-goldens")
+            reason = "; ".join(filter(None, ("--vlm-accept-goldens", self.degraded())))
+            provenance = replace(provenance, accepted=now, reason=reason)
         picture = png(overlay(sample.frames[0].open(), heatmap))
         store.save(Golden(id=self.id, heatmap=heatmap, picture=picture, provenance=provenance))
 
@@ -121,6 +125,8 @@ class GoldenCheck:
         found: GoldenComparison | None = None,
     ) -> None:
         distance = found.distance if found is not None else None
+        if degraded := self.degraded():
+            sentence = f"{sentence} Degraded: {degraded}."
         self.record(
             GoldenRecord(
                 test=self.test,

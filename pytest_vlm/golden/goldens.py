@@ -65,6 +65,7 @@ class Goldens:
             evidence=EvidenceFolder(self._folder),
             record=self._record,
             test=node,
+            degraded=lambda: self._run.degraded,
         )
 
     def _provenance(self, spec: CheckpointSpec, heatmap: Heatmap) -> Provenance:

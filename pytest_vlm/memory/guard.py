@@ -16,6 +16,7 @@ from pytest_vlm.protocols import Meter
 
 NOWHERE = "this device"
 REST = "the rest of the block"
+ANSWERED = "answering"
 Watched = Callable[[], Mapping[str, weakref.ref[object]]]
 
 
@@ -80,7 +81,7 @@ class MemoryGuard:
             device=self._meter.device,
             bytes=peak.bytes,
             limit=self._limit,
-            parts=attribute(peak, self._expected()),
+            parts=attribute(peak, self._expected() if peak.during.endswith(ANSWERED) else {}),
             figures={} if detailed is None else detailed.figures(),
             moments=self._timeline.moments,
             summary=detailed.summary() if detailed is not None and (failed or over) else "",

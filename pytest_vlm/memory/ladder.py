@@ -8,6 +8,7 @@ run, because both sides of a comparison must be asked alike; nothing climbs up a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from pytest_vlm.protocols import Meter
 
 Placement = Literal["as asked", "offload", "cpu"]
 PLACEMENTS: tuple[Placement, ...] = ("as asked", "offload", "cpu")
+SOURCE_LINE = re.compile(r"^\[enforce fail at [^\]]*\] err == 0\. ")
 T = TypeVar("T")
 
 
@@ -198,7 +200,7 @@ def _changes(before: Rung, now: Rung) -> str:
     if now.batch_size != before.batch_size:
         changes.append(f"batch size {now.batch_size} instead of {before.batch_size}")
     if now.placement != before.placement:
-        where = "on the CPU" if now.placement == "cpu" else "partly in the CPU's memory"
+        where = "on the CPU" if now.placement == "cpu" else "in the CPU's memory"
         changes.append(f"the weights {where}")
     return " and ".join(changes)
 
@@ -224,6 +226,6 @@ def _given_up(spec: CheckpointSpec, steps: list[str]) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    """What it says of the allocation; torch adds advice in further lines."""
+    """What it says of the allocation; torch adds where in its source, and advice further on."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return SOURCE_LINE.sub("", lines[0]) if lines else type(error).__name__

@@ -192,7 +192,12 @@ OPTIONS = (
     ),
     Option("generation.system_prompt", "system-prompt", "TEXT", "put before every conversation"),
     Option("load.dtype", "dtype", "NAME", "auto (default), float32, bfloat16 or float16"),
-    Option("load.device", "device", "NAME", "auto (default), cpu, cuda, cuda:1, ..."),
+    Option(
+        "load.device",
+        "device",
+        "NAME",
+        "auto (default), cpu, cuda, cuda:1, ... or cuda:0+cpu: weights in host memory",
+    ),
     Option("load.attention", "attention", "NAME", "auto (default), sdpa, eager, ..."),
     Option(
         "max_loaded",
@@ -227,8 +232,8 @@ OPTIONS = (
         "memory_budget",
         "memory-budget",
         "SIZE",
-        "what the loaded checkpoints may take together, and a test marked vlm_memory, such as "
-        "'14 GiB'; a larger card gives no more then; default: what is free",
+        "what loaded checkpoints may take together on a device, such as '14 GiB', and a test "
+        "marked vlm_memory; a larger CUDA card then gives no more; default: 0.9 of what is free",
         parse_size,
     ),
     Option("app", "app", "COMMAND", "starts the app under test, such as 'python -m app'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,11 @@ from pytest_vlm.report.html_markup import Html, el
 from pytest_vlm.report.model import MemoryRecord
 
 WIDTH, ROW, TOP = 560, 20, 22
-LEFT, RIGHT = 230, WIDTH - 12
+LEFT, RIGHT = 230, WIDTH - 72  # a figure fits beside the longest bar
 SHOWN = 26
 LEGEND = (
-    "A bar is what was in use at the end of a step, above the start; its tick is the peak so far; "
-    "the broken line is the limit."
+    "Above the start. Solid: in use at the end of a step. Faint: the peak, where the step raised "
+    "it. Broken line: the limit."
 )
 
 
@@ -32,17 +32,13 @@ class Axis:
 
 def memory_figure(record: MemoryRecord) -> Html:
     """The picture and its words; only words where no moments are known."""
-    words = (record.test, " (", record.checkpoint, "): ", _sentence(record))
+    whose = el("b", record.test, " (", record.checkpoint, ")")
     if not record.moments and not record.kept and not record.parts:
         return Html("")
     picture = _picture(record) if record.moments else ""
-    legend = (". ", LEGEND) if record.moments else ()
-    return el(
-        "figure",
-        picture,
-        el("figcaption", el("b", *words), *legend, *_figures(record)),
-        class_="path",
-    )
+    words = [el("p", whose, ": ", _sentence(record), "."), *_figures(record)]
+    words += [el("p", LEGEND)] if record.moments else []
+    return el("figure", picture, el("figcaption", *words), class_="path")
 
 
 def _sentence(record: MemoryRecord) -> str:
@@ -52,21 +48,23 @@ def _sentence(record: MemoryRecord) -> str:
     return ": ".join(filter(None, (size, made_of, kept)))
 
 
-def _figures(record: MemoryRecord) -> Iterator[object]:
-    for name, size in record.figures.items():
-        yield el("span", f" {name}: {format_size(size)}.")
+def _figures(record: MemoryRecord) -> Iterator[Html]:
+    told = ", ".join(f"{name} {format_size(size)}" for name, size in record.figures.items() if size)
+    if told:
+        yield el("p", f"Of the device: {told}.")
 
 
 def _picture(record: MemoryRecord) -> Html:
-    moments = list(record.moments)
+    moments = _raised(record.moments)
     limit = record.limit or 0
     axis = Axis(most=max([limit, 1, *(moment["peak"] for moment in moments)]))
     height = TOP + ROW * len(moments) + 6
     return el(
         "svg",
         el("title", f"memory of {record.test}, step by step"),
-        *(part for row, moment in enumerate(moments) for part in _row(axis, row, moment)),
+        *(part for row, moment in enumerate(moments) for part in _bars(axis, row, moment)),
         *_limit(axis, limit, height),
+        *(part for row, moment in enumerate(moments) for part in _words(axis, row, moment)),
         class_="moments",
         viewBox=f"0 0 {WIDTH} {height}",
         role="img",
@@ -74,21 +72,29 @@ def _picture(record: MemoryRecord) -> Html:
     )
 
 
-def _row(axis: Axis, row: int, moment: Mapping[str, Any]) -> Iterator[Html]:
-    y = TOP + ROW * row
-    what, peak = str(moment["what"]), axis.x(moment["peak"])
+def _raised(moments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The moments; those that did not raise the peak have none."""
+    peaks = [0, *(moment["peak"] for moment in moments)]
+    pairs = zip(moments, peaks, strict=False)
+    return [{**one, "peak": one["peak"] if one["peak"] > before else 0} for one, before in pairs]
+
+
+def _bars(axis: Axis, row: int, moment: Mapping[str, Any]) -> Iterator[Html]:
+    for kind, what in (("peak", "at most"), ("bytes", "in use at the end")):
+        title = el("title", f"{moment['what']}: {format_size(moment[kind])} {what}")
+        width = round(axis.x(moment[kind]) - LEFT, 1)
+        if width:
+            y = TOP + ROW * row + 3
+            yield el("rect", title, class_=kind, x=LEFT, y=y, width=width, height=ROW - 6)
+
+
+def _words(axis: Axis, row: int, moment: Mapping[str, Any]) -> Iterator[Html]:
+    y, what, peak = TOP + ROW * row + 13, str(moment["what"]), moment["peak"]
     short = what if len(what) <= SHOWN else f"{what[: SHOWN - 1]}…"
-    yield el("text", f"{moment['seconds']:.2f} s", x=52, y=y + 13, text_anchor="end")
-    yield el("text", short, x=60, y=y + 13)
-    yield el(
-        "rect",
-        el("title", f"{what}: {format_size(moment['bytes'])} in use"),
-        x=LEFT,
-        y=y + 3,
-        width=round(axis.x(moment["bytes"]) - LEFT, 1),
-        height=ROW - 7,
-    )
-    yield el("line", class_="peak", x1=peak, x2=peak, y1=y + 1, y2=y + ROW - 2)
+    yield el("text", f"{moment['seconds']:.2f} s", x=52, y=y, text_anchor="end")
+    yield el("text", el("title", what), short, x=60, y=y)
+    if peak:
+        yield el("text", format_size(peak), class_="peak", x=axis.x(peak) + 6, y=y)
 
 
 def _limit(axis: Axis, limit: int, height: int) -> Iterator[Html]:

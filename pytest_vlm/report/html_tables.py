@@ -124,6 +124,8 @@ def _within(record: MemoryRecord) -> Html:
         return badge("no limit")
     if record.bytes is None:
         return badge("not shown")
+    if record.kept and record.bytes <= record.limit:
+        return badge("over", "kept a model")
     share = f" ({100 * record.bytes / record.limit:.0f}\N{NO-BREAK SPACE}%)" if record.limit else ""
     return badge("within" if record.within else "over", f"{_limit_words(record.within)}{share}")
 

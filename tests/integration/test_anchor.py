@@ -101,3 +101,9 @@ def test_an_anchor_with_the_name_of_another_is_refused(gate, project):
     assert result.ret != 0
     text = result.stderr.str() + result.stdout.str()
     assert "--vlm-anchor: " in text
+
+
+def test_what_is_to_be_known_of_the_anchor_stands_in_the_report(gate, project):
+    gate(0, 1, "--vlm-anchor", project.checkpoint("old") + "?dtype=bfloat16")
+    events = [r for r in project.report()["records"] if r["kind"] == "EventRecord"]
+    assert [e["checkpoint"] for e in events if "dtype=bfloat16" in e["event"]] == ["old"]

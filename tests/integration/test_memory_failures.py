@@ -276,9 +276,4 @@ def test_the_weights_of_a_real_checkpoint_are_told(project, suite):
         "--vlm-samples=samples.jsonl", f"--checkpoint=B={STRONG}"
     )
     result.assert_outcomes(failed=1)
-    result.stdout.re_match_lines(
-        [
-            r".*on CPU.*: 1\.\d MiB weights \(B\), \d\.\d MiB KV cache \(estimated\), "
-            r"\d+\.\d KiB activations \(estimated\), \d+\.\d MiB other \(.*\)"
-        ]
-    )
+    result.stdout.re_match_lines([r".*on CPU.*: 1\.\d MiB weights \(B\), \d+\.\d MiB other \(.*\)"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
 from pytest_vlm.checkpoint.pool.room import Storages, choose_kept, unique_bytes
+from pytest_vlm.checkpoint.pool.written import some
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import MemoryBudgetError
 from pytest_vlm.memory.estimate import Estimate
@@ -16,7 +17,6 @@ from pytest_vlm.memory.size import format_size
 from pytest_vlm.protocols import Engine, ResidentEngine
 
 HALF = ("bfloat16", "float16")
-NAMED = 3
 
 
 @dataclass(eq=False, kw_only=True)
@@ -225,9 +225,3 @@ def place(device: str) -> str:
     """``cuda`` is where tensors say ``cuda:0``; of ``cuda+cpu`` the first counts."""
     device = device.partition("+")[0]
     return f"{device}:0" if device in ("cuda", "xpu", "mps") else device
-
-
-def some(names: Sequence[str]) -> str:
-    """The first ones, and how many more."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"

@@ -11,9 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
-from pytest_vlm.checkpoint.pool.holdings import Gone, Held, Holdings, some
+from pytest_vlm.checkpoint.pool.holdings import Gone, Held, Holdings
 from pytest_vlm.checkpoint.pool.offloading import bring_home, move_away
 from pytest_vlm.checkpoint.pool.room import unique_bytes
+from pytest_vlm.checkpoint.pool.written import WeightsWritten, check_unwritten, some, written
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import EngineError, MemoryBudgetError
 from pytest_vlm.memory.estimate import Estimate
@@ -112,24 +113,21 @@ class EnginePool:
 
         Raises:
             MemoryBudgetError: as `get`.
-            EngineError: as `get`; or, at the end, its weights were written in the meantime.
+            EngineError: as `get`.
+            WeightsWritten: at the end, if that happened in the meantime.
         """
         holder = threading.get_ident()
-        held = self._take(spec, holder)
-        written: Sequence[str] = ()
+        held, last = self._take_unwritten(spec, holder), False
         try:
             yield held.engine
-            if held.holders[holder] == 1 and isinstance(held.engine, ResidentEngine):
-                written = held.engine.written()
+            check_unwritten(spec, held.engine)
+        except WeightsWritten as error:
+            if error.spec == spec:
+                last = True
+                self._say(spec, error.event)
+            raise
         finally:
-            self._release(held, holder, last=bool(written))
-        if written:
-            event = f"its weights were written while it was leased: {some(written)}"
-            self._say(spec, event)
-            raise EngineError(
-                f"{spec}: {event}; answers since are not its own. It is loaded anew when it is "
-                "asked again; look for what changes a model in place, and let it change a copy"
-            )
+            self._release(held, holder, last=last)
 
     def clear(self) -> None:
         """Close every engine that is idle, and each of the others when its last lease ends."""
@@ -172,6 +170,18 @@ class EnginePool:
         with self._changed:
             self._handed_out = [(name, one) for name, one in self._handed_out if one() is not None]
             return dict(reversed(self._handed_out))
+
+    def _take_unwritten(self, spec: CheckpointSpec, holder: int) -> Held:
+        """A leased engine; loaded anew where somebody wrote into an idle one, or what it shares."""
+        held = self._take(spec, holder)
+        names = written(held.engine)
+        with self._changed:
+            alone = held.holders.total() == 1
+        if not names or not alone:
+            return held
+        self._say(spec, "was loaded anew, since its idle weights were written", some(names))
+        self._release(held, holder, last=True)
+        return self._take(spec, holder)
 
     def _take(self, spec: CheckpointSpec, holder: int | None) -> Held:
         """An engine on its device, leased where there is a holder."""

@@ -117,6 +117,14 @@ def test_a_model_that_no_number_can_count_is_refused(folder):
         load(folder)
 
 
+@pytest.mark.parametrize("device", ["tpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_by_name(folder, device):
+    (folder / "model.safetensors").unlink()  # nothing is read before
+    message = rf"there is no device {device} here: .*; choose another, such as \?device=cpu"
+    with pytest.raises(EngineError, match=message):
+        load(folder, f"?device={device}")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_weights_that_are_not_finite_are_refused_by_name(folder, value):
     change(folder, lambda w: w[NORM].__setitem__(3, value))

@@ -100,6 +100,18 @@ def test_a_path_with_a_question_mark_that_exists_wins():
         ("http://host/v1#m?base=weak", "base is for files, and a server's model has none"),
         ("http://host/v1#m?trust_remote_code=yes", "trust_remote_code is for files"),
         ("weak?trust_remote_code=True", "trust_remote_code is yes or no, not 'True'"),
+        ("weak?dtype", "dtype= is none of auto, float32, bfloat16"),
+        ("weak?dtype=int8", "dtype=int8 is none of auto, float32, bfloat16"),
+        ("weak?device=", "device= is no device; write auto, cpu, cuda"),
+        ("weak?device=CPU", "device=CPU is no device"),
+        ("weak?device=auto%2Bcpu", r"device=auto\+cpu is no device"),
+        ("weak?device=auto+cpu", r"device=auto\+cpu is no device; .* or cuda:0\+cpu"),
+        ("weak?device=cpu:0", "device=cpu:0 is no device"),
+        ("weak?device=cuda:-1", "device=cuda:-1 is no device"),
+        ("weak?attention=", "attention= names none"),
+        ("weak?dtype=float32&dtype=float16", "dtype is given twice, as 'float32' and 'float16'"),
+        (f"{__file__}@main", "lies here, and has no revision 'main'; leave out @main"),
+        ("A=s3://bucket/model", "come from folders, the hub, models:/NAME@ALIAS and http"),
     ],
 )
 def test_refuses_with_what_to_write(text, message):

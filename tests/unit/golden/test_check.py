@@ -156,3 +156,13 @@ def test_a_match_forgets_what_an_earlier_run_left_pending(checker, accepted, hea
         checker().check(mirrored(heatmap))
     checker().check(heatmap)
     assert pending.ids() == []
+
+
+def test_a_map_that_was_made_otherwise_than_asked_says_so(checker, heatmap, records):
+    degraded = "answered with batch size 4 instead of 16 after B ran out of memory on cpu"
+    asked = checker(accept=True)
+    replace(asked, degraded=lambda: degraded).check(heatmap)
+    replace(asked, accept=False, degraded=lambda: degraded).check(heatmap)
+    assert all(record.sentence.endswith(f" Degraded: {degraded}.") for record in records)
+    reason = asked.accepted.load(ID).provenance.reason
+    assert reason == f"--vlm-accept-goldens; {degraded}"

@@ -110,16 +110,30 @@ def test_says_what_the_peak_was_made_of(records):
         meter.take(5 * GIB)
         assert guard.look("answering") == 5 * GIB
         meter.take(2 * GIB)
+        guard.look("answering")
     assert str(failure.value) == (
         "limited to 6.0 GiB, allocated 7.0 GiB on a fake device: 5.0 GiB weights (B), "
-        "1.0 GiB KV cache (estimated), 1.0 GiB other (the rest of the block)"
+        "1.0 GiB KV cache (estimated), 1.0 GiB other (answering)"
     )
     assert guard.use is records[0]
     assert records[0].figures == {"reserved at most": 9 * GIB}
     assert [moment.what for moment in records[0].moments] == [
         "loading B, answering",
+        "answering",
         "the rest of the block",
     ]
+
+
+def test_what_a_test_takes_after_the_answers_is_no_cache(records):
+    meter = FakeMeter()
+    guard = MemoryGuard(
+        meter, 6, records.append, weights=lambda: {"B": 5}, expected=lambda: {"KV cache": 1}
+    )
+    with pytest.raises(AssertionError), guard:
+        meter.take(5)
+        guard.look("answering")
+        meter.take(2)
+    assert records[0].parts == {"weights (B)": 5, "other (the rest of the block)": 2}
 
 
 @pytest.mark.parametrize(

@@ -35,22 +35,29 @@ def numbers(picture, pattern):
     return [float(found) for found in re.findall(pattern, picture)]
 
 
-def test_bars_ticks_and_the_limit_share_one_axis():
+def test_bars_peaks_and_the_limit_share_one_axis():
     picture = memory_figure(record())
-    widths = numbers(picture, r'<rect[^>]* width="([\d.]+)"')
+    used = numbers(picture, r'class="bytes"[^>]* width="([\d.]+)"')
+    peaks = numbers(picture, r'class="peak"[^>]* width="([\d.]+)"')
     (limit,) = numbers(picture, r'class="limit" x1="([\d.]+)"')
-    peaks = numbers(picture, r'class="peak" x1="([\d.]+)"')
-    left = numbers(picture, r'<rect x="([\d.]+)"')[0]
-    whole = peaks[1] - left
-    assert widths == [round(whole * 5 / 8, 1), 0]
-    assert peaks[0] == limit == round(left + whole * 6 / 8, 1)
+    (left,) = set(numbers(picture, r'<rect[^>]* x="([\d.]+)"'))
+    whole = peaks[1]
+    assert used == [round(whole * 5 / 8, 1)]  # less than at the start is no bar
+    assert peaks[0] == round(whole * 6 / 8, 1)
+    assert limit == left + peaks[0]
     assert "limit 6.0 GiB" in picture
+
+
+def test_a_peak_is_drawn_and_said_where_a_step_raised_it():
+    steps = [step(1, "a", 1, 3 * GIB), step(2, "b", 1, 3 * GIB), step(3, "c", 1, 8 * GIB)]
+    picture = memory_figure(record(moments=steps))
+    assert re.findall(r'<text class="peak"[^>]*>([^<]+)', picture) == ["3.0 GiB", "8.0 GiB"]
 
 
 def test_long_steps_are_cut_and_whole_in_the_title():
     picture = memory_figure(record())
     assert "closing B, a long story o…" in picture
-    assert "of which the end is not drawn: " in picture
+    assert "<title>closing B, a long story of which the end is not drawn</title>" in picture
 
 
 def test_words_that_a_user_wrote_cannot_become_markup():

@@ -290,6 +290,33 @@ def test_weights_written_while_leased_are_told_and_loaded_anew():
     assert pool.get(A) is not engine
 
 
+def test_idle_weights_that_were_written_are_never_leased():
+    events = []
+    _, pool = resident({"A": {1: 7}}, told=tell(events))
+    engine = pool.get(A)
+    engine.wrote = ["a"]
+    with pool.lease(A) as again:
+        assert engine.closed and again is not engine
+    assert events == ["A was loaded anew, since its idle weights were written: a"]
+
+
+def test_an_inner_lease_tells_of_written_weights_too():
+    _, pool = resident({"A": {1: 7}})
+    with pytest.raises(EngineError, match="written while"), pool.lease(A) as engine:
+        engine.wrote = ["a"]
+        with pytest.raises(EngineError, match="written while"), pool.lease(A) as inner:
+            assert inner is engine
+        assert not engine.closed
+    assert engine.closed
+
+
+def test_written_weights_of_another_checkpoint_leave_a_lease_as_it_is():
+    loader, pool = resident({"A": {1: 7}, "B": {2: 7}}, max_loaded=2)
+    with pytest.raises(EngineError, match=r"^B: "), pool.lease(A) as engine, pool.lease(B) as other:
+        other.wrote = ["b"]
+    assert loader.open == [engine]
+
+
 def test_an_error_in_a_lease_is_not_hidden_and_frees_it(room):
     pool = EnginePool(room.open)
     with pytest.raises(ZeroDivisionError), pool.lease(A):
