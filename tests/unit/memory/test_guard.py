@@ -125,11 +125,12 @@ def test_says_what_the_peak_was_made_of(records):
 
 
 def test_what_a_test_takes_after_the_answers_is_no_cache(records):
-    meter = FakeMeter()
+    meter, held = FakeMeter(), {}
     guard = MemoryGuard(
-        meter, 6, records.append, weights=lambda: {"B": 5}, expected=lambda: {"KV cache": 1}
+        meter, 6, records.append, weights=lambda: dict(held), expected=lambda: {"KV cache": 1}
     )
     with pytest.raises(AssertionError), guard:
+        held["B"] = 5
         meter.take(5)
         guard.look("answering")
         meter.take(2)
