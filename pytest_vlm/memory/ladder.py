@@ -219,9 +219,9 @@ def _why_not(placement: Placement, device: str) -> str:
 def _given_up(spec: CheckpointSpec, steps: list[str]) -> str:
     listed = "".join(f"\n  {number}. {step}" for number, step in enumerate(steps, 1))
     return (
-        f"{spec.name} does not fit into memory, whatever was tried:{listed}\n"
-        "Use fewer visual tokens (--vlm-max-pixels) or shorter answers (--vlm-max-new-tokens), "
-        f"a smaller dtype (--checkpoint '{spec.name}=...?dtype=bfloat16'), or a larger machine"
+        f"{spec.name} does not fit into memory, whatever was tried. Use fewer visual tokens "
+        "(--vlm-max-pixels) or shorter answers (--vlm-max-new-tokens), a smaller dtype "
+        f"(--checkpoint '{spec.name}=...?dtype=bfloat16'), or a larger machine. Tried:{listed}"
     )
 
 

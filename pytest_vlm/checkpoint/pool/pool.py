@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
+from pytest_vlm.checkpoint.pool.departures import Departures
 from pytest_vlm.checkpoint.pool.holdings import Gone, Held, Holdings
-from pytest_vlm.checkpoint.pool.offloading import bring_home, move_away
+from pytest_vlm.checkpoint.pool.offloading import bring_home
 from pytest_vlm.checkpoint.pool.room import unique_bytes
 from pytest_vlm.checkpoint.pool.written import WeightsWritten, check_unwritten, some, written
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -86,12 +87,10 @@ class EnginePool:
         self._firm = firm
         self._device = device
         self._estimate = estimate
-        self._host_room = host_room
-        self._told = told
+        self._departures = Departures(host_room, told)
         self._timeout = timeout
         self._holdings = Holdings(max_loaded, budget, shared)
         self._loads: list[_Load] = []  # the last one needs what the one before it is loading
-        self._said: set[tuple[str, str]] = set()
         self._handed_out: list[tuple[str, weakref.ref[object]]] = []
         # A lease may end in the garbage collector, in the middle of anything: hence an RLock.
         self._changed = threading.Condition(threading.RLock())
@@ -124,7 +123,7 @@ class EnginePool:
         except WeightsWritten as error:
             if error.spec == spec:
                 last = True
-                self._say(spec, error.event)
+                self._departures.say(spec, error.event)
             raise
         finally:
             self._release(held, holder, last=last)
@@ -147,9 +146,7 @@ class EnginePool:
         """
         with self._changed:
             gone = self._holdings.take_off(h for h in self._holdings.idle() if h.spec != keep)
-        with ExitStack() as closing:
-            for one in reversed(gone):
-                closing.callback(self._close, one, "because memory ran out")
+        self._departures.close(gone, "because memory ran out")
         return sum(one.freed for one in gone)
 
     def beside(self, spec: CheckpointSpec) -> int:
@@ -179,7 +176,9 @@ class EnginePool:
             alone = held.holders.total() == 1
         if not names or not alone:
             return held
-        self._say(spec, "was loaded anew, since its idle weights were written", some(names))
+        self._departures.say(
+            spec, "was loaded anew, since its idle weights were written", some(names)
+        )
         self._release(held, holder, last=True)
         return self._take(spec, holder)
 
@@ -194,7 +193,7 @@ class EnginePool:
             turn = self._await_turn(load, need, holder)
             if isinstance(turn, Held):
                 return turn
-            self._put_away(turn.gone, f"to make room for {spec}")
+            self._departures.make_room(turn.gone, spec, self._wait_away)
             new = self._bring_back(turn.away) if turn.away else self._load(spec)
             return self._admit(new, need, holder)
         finally:
@@ -251,7 +250,7 @@ class EnginePool:
         except BaseException:
             away.engine.close()
             raise
-        self._say(away.spec, "was moved back from host memory", format_size(size))
+        self._departures.say(away.spec, "was moved back from host memory", format_size(size))
         return away
 
     def _second_chance(self, spec: CheckpointSpec, work: Callable[[], T]) -> T:
@@ -267,7 +266,7 @@ class EnginePool:
         del failure
         freed = self.evict_idle()
         empty_cache(self._device(spec))
-        self._say(
+        self._departures.say(
             spec,
             "memory ran out while it was loaded; tried once more without idle checkpoints",
             f"{format_size(freed)} freed",
@@ -293,7 +292,7 @@ class EnginePool:
             new.engine.close()
             raise self._holdings.refusal(new.spec, new.home, need)
         try:
-            self._put_away(gone, f"to make room for {new.spec}")
+            self._departures.make_room(gone, new.spec, self._wait_away)
         except BaseException:
             self._release(new, holder)
             raise
@@ -311,29 +310,9 @@ class EnginePool:
         if over:
             held.engine.close()
 
-    def _put_away(self, gone: Sequence[Gone], why: str) -> None:
-        with ExitStack() as closing:
-            for one in reversed(gone):
-                closing.callback(self._put_one_away, one, why)
-
-    def _put_one_away(self, gone: Gone, why: str) -> None:
-        held, freed = gone
-        if not move_away(held, self._host_room):
-            self._close(gone, why)
-            return
+    def _wait_away(self, held: Held) -> None:
         with self._changed:
             self._holdings.put(held)
-        self._say(held.spec, f"was moved to host memory {why}", f"{format_size(freed)} freed")
-
-    def _close(self, gone: Gone, why: str) -> None:
-        gone.held.engine.close()
-        self._say(gone.held.spec, f"was dropped {why}", f"{format_size(gone.freed)} freed")
-
-    def _say(self, spec: CheckpointSpec, event: str, figure: str = "") -> None:
-        """Once: two checkpoints in turn would fill the report."""
-        if (spec.name, event) not in self._said:
-            self._said.add((spec.name, event))
-            self._told(spec, f"{event}: {figure}" if figure else event)
 
     def _too_late(self, spec: CheckpointSpec, need: Estimate) -> EngineError | MemoryBudgetError:
         if not self._loads:
