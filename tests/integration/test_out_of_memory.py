@@ -94,6 +94,7 @@ class Run:
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *checkpoints),
                 *(f"--vlm-samples={SAMPLES}", f"--vlm-limit={ASKED}", "--vlm-no-cache"),
                 *(f"--vlm-batch-size={ASKED}", "--vlm-log=log", "--vlm-report=report"),
+                "--vlm-max-loaded=1",  # beside the candidate the baseline would run out as well
             ],
             cwd=folder,
             # Large pieces go back to the system at once, and not into a heap that stays.
