@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pytest_vlm.checkpoint.files.configuration import CONFIG, architecture, own_
 from pytest_vlm.checkpoint.files.pickled import check_pickled
 from pytest_vlm.checkpoint.files.reading import confine, open_regular
 from pytest_vlm.checkpoint.files.weights import read_headers
-from pytest_vlm.checkpoint.fingerprint import CONTENT, file_digest, fingerprint
+from pytest_vlm.checkpoint.fingerprint import content_paths, file_digest, fingerprint
 from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
 from pytest_vlm.checkpoint.patches.patch import ADAPTER, Patch
 from pytest_vlm.checkpoint.questions import read_question_files
@@ -177,7 +177,7 @@ def _check_folder(path: Path) -> None:
             f"{path} holds an adapter ({ADAPTER}), not a whole model; give it for itself, with its "
             'base: --checkpoint "B=path/to/adapter?base=path/to/base"'
         )
-    for file in _content_files(path):
+    for file in content_paths(path):
         if not file.name.isprintable():
             raise CheckpointError(f"{path} has a file with the name {file.name!r}; rename it")
         confine(file, path)
@@ -195,12 +195,7 @@ def _not_a_checkpoint(path: Path) -> str:
 
 def signature(path: Path, patch: Patch | None = None) -> Signature:
     """Name, size, inode and times of a folder's files, and of those of a patch."""
-    named = [(str(file.relative_to(path)), file) for file in _content_files(path)]
+    named = [(str(file.relative_to(path)), file) for file in content_paths(path)]
     named += [(str(file), file) for file in (patch.files if patch else ())]
     stats = ((name, file.stat()) for name, file in named)
     return tuple((n, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for n, s in stats)
-
-
-def _content_files(path: Path) -> Iterator[Path]:
-    """What a model is made of; a folder or a pipe under such a name is among them."""
-    return iter(sorted({file for pattern in CONTENT for file in path.glob(pattern)}))
