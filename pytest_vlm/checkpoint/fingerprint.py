@@ -84,7 +84,7 @@ def content_paths(folder: Path) -> list[Path]:
     """What a model is made of, sorted; a folder or a pipe under such a name is among them."""
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as entries:  # as it is asked after every batch: ten times a glob
+    with os.scandir(folder) as entries:  # looked at after every batch: no globbing
         names = [entry.name for entry in entries]
     found = [folder / name for name in names if name.endswith(CONTENT)]
     if TEMPLATES in names:
