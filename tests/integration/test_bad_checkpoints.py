@@ -12,8 +12,6 @@ import os
 import pickle
 import re
 import struct
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from refused import look_at
 from safetensors.torch import save_file
 
 MIB = 2**20
@@ -33,27 +32,8 @@ CONFIG = {
     "text_config": {"vocab_size": 8, "hidden_size": 4, "num_hidden_layers": 1},
     "vision_config": {"depth": 2, "hidden_size": 4},
 }
-LOOK = """
-import json, sys
-from pathlib import Path
-from pytest_vlm.checkpoint.folder import inspect_folder
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) * 1024
-
-found = {}
-for name, path in json.loads(Path(sys.argv[1]).read_text()).items():
-    Path("/proc/self/clear_refs").write_text("5")
-    try:
-        inspect_folder(Path(path))
-        kind, message = "accepted", ""
-    except BaseException as error:
-        kind, message = type(error).__name__, str(error)
-    found[name] = {"kind": kind, "message": message, "peak": peak()}
-found[""] = {"torch": "torch" in sys.modules}
-print(json.dumps(found))
-"""
+IMPORTS = "from pytest_vlm.checkpoint.folder import inspect_folder"
+STATEMENT = "inspect_folder(Path(given))"
 
 Build = Callable[[Path], Any]
 ROWS: dict[str, tuple[Build, str]] = {}
@@ -703,18 +683,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         folder = make_good(tmp_path_factory.mktemp("row") / name.replace(" ", "_"))
         build(folder)
         folders[name] = str(folder)
-    rows = tmp_path_factory.mktemp("rows") / "rows.json"
-    rows.write_text(json.dumps(folders))
-    process = subprocess.run(
-        [sys.executable, "-c", LOOK, str(rows)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    assert not process.stderr
-    said: dict[str, Any] = json.loads(process.stdout)
+    rows = tmp_path_factory.mktemp("rows")
+    said = look_at(folders, rows, imports=IMPORTS, statement=STATEMENT)
     for name, folder in folders.items():
         said[name]["ran"] = (Path(folder).parent / "marker").exists()
     return said

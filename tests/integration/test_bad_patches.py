@@ -11,8 +11,6 @@ import os
 import pickle
 import re
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from refused import look_at
 from safetensors.numpy import save_file
 
 MIB = 2**20
@@ -37,28 +36,11 @@ PAIR = {
 }
 WEIGHTS = {f"{MODULE}.weight": np.ones((6, 4), np.float32), "norm.weight": np.ones(4, np.float32)}
 NORM = {"norm.weight": np.zeros(4, np.float32)}
-LOOK = """
-import json, sys
-from pathlib import Path
+IMPORTS = """
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.spec import parse_checkpoint
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) * 1024
-
-found = {}
-for name, text in json.loads(Path(sys.argv[1]).read_text()).items():
-    Path("/proc/self/clear_refs").write_text("5")
-    try:
-        CheckpointCatalog(in_folders=True).folder(parse_checkpoint(text))
-        kind, message = "accepted", ""
-    except BaseException as error:
-        kind, message = type(error).__name__, str(error)
-    found[name] = {"kind": kind, "message": message, "peak": peak()}
-found[""] = {"torch": "torch" in sys.modules, "peft": "peft" in sys.modules}
-print(json.dumps(found))
 """
+STATEMENT = "CheckpointCatalog(in_folders=True).folder(parse_checkpoint(given))"
 
 Build = Callable[[Path], str]
 ROWS: dict[str, tuple[Build, str]] = {}
@@ -302,19 +284,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         folder = tmp_path_factory.mktemp("row") / name.replace(" ", "_")
         make_base(folder / "base")
         texts[name], folders[name] = build(folder), folder
-    rows = tmp_path_factory.mktemp("rows") / "rows.json"
-    rows.write_text(json.dumps(texts))
-    process = subprocess.run(
-        [sys.executable, "-c", LOOK, str(rows)],
-        cwd=rows.parent,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    assert not process.stderr
-    said: dict[str, Any] = json.loads(process.stdout)
+    rows = tmp_path_factory.mktemp("rows")
+    said = look_at(texts, rows, imports=IMPORTS, statement=STATEMENT)
     for name, folder in folders.items():
         said[name]["ran"] = marker(folder).exists()
     return said

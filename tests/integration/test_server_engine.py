@@ -71,15 +71,15 @@ def test_every_format_and_orientation_is_seen_alike(remote, digits, form, turn, 
     exif[0x0112] = turn
     digits.samples[0].frames[0].open().save(path, form, exif=exif)
     sample = Sample.ask(id="1", image=path, query=digits.samples[0].query)
-    same(remote, digits, sample, GenerationSettings())
-    same(remote, digits, sample, GenerationSettings(max_pixels=48 * 48))
+    assert same(remote, digits, sample, GenerationSettings()).answer
+    assert same(remote, digits, sample, GenerationSettings(max_pixels=48 * 48)).answer
 
 
 def test_a_video_is_its_frames(remote, digits):
     frames = tuple(dict.fromkeys(frame for s in digits.samples for frame in s.frames))[:6]
     parts = (Video(frames=frames), Text(text=digits.samples[0].query))
     sample = Sample(id="clip", messages=(Message(role="user", parts=parts),))
-    same(remote, digits, sample, GenerationSettings(video_frames=3))
+    assert same(remote, digits, sample, GenerationSettings(video_frames=3)).answer
 
 
 def test_a_truncated_answer_is_truncated_behind_a_server_too(remote, digits):

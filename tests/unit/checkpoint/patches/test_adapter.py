@@ -23,8 +23,10 @@ def pair(
     }
 
 
-def check(path: Path, base: Path) -> None:
-    Adapter.read(path).check(stored_tensors(read_headers(base)))
+def check(path: Path, base: Path) -> Adapter:
+    adapter = Adapter.read(path)
+    adapter.check(stored_tensors(read_headers(base)))
+    return adapter
 
 
 def test_knows_its_modules(base, save_adapter):
@@ -39,7 +41,7 @@ def test_knows_its_modules(base, save_adapter):
 @pytest.mark.parametrize("prefix", ["model.language_model.", "language_model.model.", ""])
 def test_a_model_may_call_its_modules_otherwise_than_its_files(base, save_adapter, prefix):
     name = f"base_model.model.{prefix}layers.0.q_proj"
-    check(save_adapter(pair(name)), base)
+    assert list(check(save_adapter(pair(name)), base).modules) == [f"{prefix}layers.0.q_proj"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,8 @@ def test_what_peft_writes_is_taken(base, save_adapter, changes):
     tensors = pair()
     if "rank_pattern" in changes:
         tensors |= pair("base_model.model.model.layers.0.v_proj", r=8, outer=2)
-    check(save_adapter(tensors, **changes), base)
+    asked = {name.removeprefix("base_model.model.").partition(".lora")[0] for name in tensors}
+    assert check(save_adapter(tensors, **changes), base).modules.keys() == asked
 
 
 def test_modules_that_are_saved_as_a_whole_are_taken(base, save_adapter):
