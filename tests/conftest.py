@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pytest_vlm.memory.meters import ResidentMeter
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -22,3 +24,9 @@ def _cache_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(autouse=True)
 def _cache_of_this_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.with_name(f"{tmp_path.name}-cache")))
+
+
+@pytest.fixture
+def trimmed_heap() -> None:
+    """An array may else lie in a freed stretch of the heap, and take no memory that was not ours."""
+    ResidentMeter().settle()

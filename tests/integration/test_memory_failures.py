@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux' accounting")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux' accounting"),
+    pytest.mark.usefixtures("trimmed_heap"),
+]
 
 STRONG = Path(__file__).parents[2] / "app/digits/checkpoints/strong"
 TAKES = """

@@ -10,7 +10,10 @@ import pytest
 # pytester forgets modules that an inner run imported; compiled ones must not be imported twice.
 import torch  # noqa: F401
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux' accounting")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux' accounting"),
+    pytest.mark.usefixtures("trimmed_heap"),
+]
 
 SUITE = """
 import numpy as np
