@@ -28,5 +28,5 @@ def _cache_of_this_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def trimmed_heap() -> None:
-    """An array may else lie in a freed stretch of the heap, and take no memory that was not ours."""
+    """An array may else lie in a freed stretch of the heap, and take nothing."""
     ResidentMeter().settle()
