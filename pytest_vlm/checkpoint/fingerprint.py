@@ -81,15 +81,15 @@ def content_files(folder: Path) -> tuple[tuple[str, Path], ...]:
 
 
 def content_paths(folder: Path) -> list[Path]:
-    """What a model is made of, sorted; a folder or a pipe under such a name is among them."""
+    """What a model is made of, in a fixed order, also a folder or a pipe under such a name."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:  # looked at after every batch: no globbing
-        names = [entry.name for entry in entries]
+        names = sorted(entry.name for entry in entries)
     found = [folder / name for name in names if name.endswith(CONTENT)]
     if TEMPLATES in names:
-        found += (folder / TEMPLATES).glob("*.jinja")
-    return sorted(found)
+        found += sorted((folder / TEMPLATES).glob("*.jinja"))
+    return found
 
 
 def file_digest(path: Path, progress: Progress = _no_progress) -> str:

@@ -194,8 +194,7 @@ def _not_a_checkpoint(path: Path) -> str:
 
 
 def signature(path: Path, patch: Patch | None = None) -> Signature:
-    """Name, size, inode and times of a folder's files, and of those of a patch."""
-    named = [(str(file.relative_to(path)), file) for file in content_paths(path)]
-    named += [(str(file), file) for file in (patch.files if patch else ())]
-    stats = ((name, file.stat()) for name, file in named)
+    """Path, size, inode and times of a folder's files, and of those of a patch."""
+    files = (*content_paths(path), *(patch.files if patch else ()))
+    stats = ((str(file), file.stat()) for file in files)
     return tuple((n, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for n, s in stats)

@@ -54,11 +54,13 @@ def decode(stream: BinaryIO) -> PILImage:
     Raises:
         ValueError: no picture, a broken one, or one that is too large.
     """
+    from PIL import Image as Pillow
     from PIL import ImageOps
 
     with _identified(stream) as picture:
-        _orientation(picture)  # Pillow keeps it: what stands behind a PNG's pixels does not count
-        upright = ImageOps.exif_transpose(picture)
+        # Pillow keeps what it has read: what stands behind a PNG's pixels does not count.
+        turned = _orientation(picture) != 1
+        upright: Pillow.Image = ImageOps.exif_transpose(picture) if turned else picture
         if upright.mode == "F" or (upright.mode == "I" and _beyond_sixteen_bits(upright)):
             raise ValueError("32-bit pixels have no agreed white; save it with 8 or 16 bits")
         if upright.mode.startswith("I"):  # Pillow's conversion would clip at 255

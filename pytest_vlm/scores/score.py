@@ -167,6 +167,8 @@ class Score:
     def _single(self, case: Case) -> list[Case]:
         """One case for each completion."""
         completions = case.prediction.completions
+        if len(completions) == 1:
+            return [case]
         judged = completions[:1] if "relevance" in self.needs else completions
         return [
             replace(case, prediction=replace(case.prediction, completions=(completion,)))
@@ -232,15 +234,14 @@ def average(values: Sequence[ScoreValue]) -> ScoreValue:
 
     A mean over the others would be a mean over the easier ones.
     """
+    if len(values) == 1:
+        return values[0]
     unparsable = sum(value.unparsable for value in values)
     known = [value.value for value in values if value.value is not None]
     if len(known) < len(values):
         reason = next(value.reason for value in values if value.value is None)
-        if len(values) > 1:
-            reason = f"{len(values) - len(known)} of {len(values)} completions: {reason}"
+        reason = f"{len(values) - len(known)} of {len(values)} completions: {reason}"
         return ScoreValue(value=None, reason=reason, unparsable=unparsable)
-    if len(known) == 1:
-        return ScoreValue(value=known[0], unparsable=unparsable)
     return ScoreValue(
         value=fmean(known), variance=variance(known) / len(known), unparsable=unparsable
     )
