@@ -135,6 +135,7 @@ class Assembly:
         run = EvaluationRun(
             pool=pool,
             generation=settings.generation,
+            relevance=settings.relevance,
             ladder=ladder,
             dataset=dataset,
             identify=identities.of,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_vlm.evaluation.samples import Sample
     from pytest_vlm.golden.check import GoldenCheck
     from pytest_vlm.heatmap.heatmap import Heatmap
+    from pytest_vlm.scores.extraction import Extractor
     from pytest_vlm.scores.score import Score
     from pytest_vlm.session import Session
 
@@ -88,11 +89,18 @@ def predict(
 
 
 @pytest.fixture
-def relevance(
-    _vlm_session: Session, _vlm_checkpoint: CheckpointSpec
-) -> Callable[[Sample], Heatmap]:
-    """relevance(sample): the map of the checkpoint's answer; once for each checkpoint."""
-    return lambda sample: _vlm_session.relevance(_vlm_checkpoint, [sample])[0]
+def relevance(_vlm_session: Session, _vlm_checkpoint: CheckpointSpec) -> Callable[..., Heatmap]:
+    """relevance(sample, method="attention"): the map of the checkpoint's answer; once for each."""
+
+    def make(
+        sample: Sample, *, method: str | None = None, extraction: Sequence[Extractor] = ()
+    ) -> Heatmap:
+        (heatmap,) = _vlm_session.relevance(
+            _vlm_checkpoint, [sample], method=method, extraction=extraction
+        )
+        return heatmap
+
+    return make
 
 
 @pytest.fixture

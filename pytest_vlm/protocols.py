@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
+from pytest_vlm.evaluation.explanation import MapRequest
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -36,11 +37,13 @@ class Engine(Protocol):
         samples: Sequence[Sample],
         predictions: Sequence[Prediction],
         settings: GenerationSettings,
+        wanted: MapRequest = MapRequest(),
     ) -> list[Heatmap]:
-        """One map a sample, of the answer that was predicted.
+        """One map a sample, of the answer that was predicted, wherever that came from.
 
         Raises:
-            RelevanceUnavailable: with the reason that `no_relevance` gives.
+            RelevanceUnavailable: with the reason that `no_relevance` gives, or because it does not
+                know the method.
         """
 
     def close(self) -> None:

@@ -39,6 +39,7 @@ from pytest_vlm.report.model import (
     Record,
 )
 from pytest_vlm.requirements import missing_requirement
+from pytest_vlm.scores.extraction import Extractor
 from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
 
@@ -205,13 +206,26 @@ class Session:
         """One prediction a sample, in order."""
         return self._parts.run.predict(spec, samples)
 
-    def relevance(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Heatmap]:
+    def relevance(
+        self,
+        spec: CheckpointSpec,
+        samples: Sequence[Sample],
+        *,
+        method: str | None = None,
+        extraction: Sequence[Extractor] = (),
+    ) -> list[Heatmap]:
         """One map a sample, of the answer this checkpoint gives, in order.
+
+        Args:
+            spec: whose.
+            samples: of the dataset, or others.
+            method: None for the settings'.
+            extraction: takes the final answer out of the whole text; that part is explained.
 
         Raises:
             RelevanceUnavailable: the checkpoint gives none.
         """
-        return self._parts.run.relevance(spec, samples)
+        return self._parts.run.relevance(spec, samples, method=method, extraction=extraction)
 
     def evaluate(self, spec: CheckpointSpec, samples: Sequence[Sample], score: Score) -> Evaluation:
         """Answers, maps where the score needs them, and the score's values."""

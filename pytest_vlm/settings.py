@@ -54,6 +54,21 @@ class GenerationSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RelevanceSettings:
+    """How relevance maps are made, where a test does not say it itself.
+
+    Attributes:
+        method: ``attention``, ``rollout``, ``grad_attention``, ``pixel_gradient``, ``occlusion``,
+            ``own`` (the model's), or one of an engine of another package.
+        budget: most forward passes that one question for maps may cost where a method takes more
+            than one a sample; it does not change a map.
+    """
+
+    method: str = "attention"
+    budget: int = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadSettings:
     """How a checkpoint is loaded; ``--checkpoint "B=path?dtype=bfloat16"`` overrides it for one.
 
@@ -121,6 +136,7 @@ class Settings:
     goldens: Path = Path("goldens")
     accept_goldens: bool = False
     generation: GenerationSettings = field(default_factory=GenerationSettings)
+    relevance: RelevanceSettings = field(default_factory=RelevanceSettings)
     load: LoadSettings = field(default_factory=LoadSettings)
 
     def __post_init__(self) -> None:

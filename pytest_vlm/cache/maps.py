@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zlib
 from pathlib import Path
 from uuid import uuid4
@@ -28,7 +29,8 @@ def write_map(folder: Path, key: str, heatmap: Heatmap) -> tuple[int, int]:
     """Write a map without its sample, all of it or nothing; its size in bytes and its checksum."""
     buffer = io.BytesIO()
     arrays = {name: getattr(heatmap, name) for name in ARRAYS}
-    np.savez(buffer, method=np.array(heatmap.method), **arrays)
+    about = {"method": heatmap.method, "layers": heatmap.layers, "span": heatmap.span}
+    np.savez(buffer, about=np.array(json.dumps(about)), **arrays)
     content = buffer.getvalue()
     checksum = zlib.crc32(content)
     path = map_file(folder, key, checksum)
@@ -51,6 +53,13 @@ def read_map(folder: Path, key: str, checksum: int) -> Heatmap | None:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in ARRAYS}
-            return Heatmap(**arrays, method=str(stored["method"]))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            about = json.loads(str(stored["about"]))
+            span = about["span"]
+            return Heatmap(
+                **arrays,
+                method=about["method"],
+                layers=tuple(about["layers"]),
+                span=None if span is None else (span[0], span[1]),
+            )
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile):
         return None

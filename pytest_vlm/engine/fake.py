@@ -17,6 +17,7 @@ import numpy as np
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError, RelevanceUnavailable
+from pytest_vlm.evaluation.explanation import MapRequest
 from pytest_vlm.evaluation.predictions import (
     Completion,
     FinishReason,
@@ -102,6 +103,7 @@ class FakeEngine:
         samples: Sequence[Sample],
         predictions: Sequence[Prediction],
         settings: GenerationSettings,
+        wanted: MapRequest = MapRequest(),
     ) -> list[Heatmap]:
         """Maps with one bright cell, where the script looks."""
         if self.no_relevance:

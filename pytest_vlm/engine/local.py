@@ -15,8 +15,6 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from pytest_vlm.checkpoint.device import accelerator
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.engine.attention.capture import capture_rows, decoder_attention
-from pytest_vlm.engine.attention.maps import place_maps
 from pytest_vlm.engine.generation.completions import read_completions
 from pytest_vlm.engine.generation.configuration import end_tokens, greedy_config
 from pytest_vlm.engine.generation.context import check_context, context_length
@@ -29,8 +27,11 @@ from pytest_vlm.engine.generation.timing import FirstToken
 from pytest_vlm.engine.generation.vision import encode_pictures
 from pytest_vlm.engine.loaded import LoadedModel
 from pytest_vlm.engine.loading import choose_device, load_model
+from pytest_vlm.engine.relevance.capture import capture_rows, decoder_attention
+from pytest_vlm.engine.relevance.maps import place_maps
 from pytest_vlm.engine.sharing.weights import storage_sizes
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
+from pytest_vlm.evaluation.explanation import MapRequest
 from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -182,6 +183,7 @@ class LocalEngine:
         samples: Sequence[Sample],
         predictions: Sequence[Prediction],
         settings: GenerationSettings,
+        wanted: MapRequest = MapRequest(),
     ) -> list[Heatmap]:
         """Attention of the answer's tokens to the visual ones: mean of heads and last two layers.
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.evaluation.batch_plan import Batch, plan_batches
+from pytest_vlm.evaluation.explanation import MapRequest, Span, answer_span
 from pytest_vlm.evaluation.keys import heatmap_key
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.protocols import Progress
+from pytest_vlm.scores.extraction import Extractor
 from pytest_vlm.settings import GenerationSettings
 
 
@@ -22,6 +24,8 @@ class Explained:
 
     Attributes:
         settings: as the answers were generated.
+        method: of the maps.
+        spans: of each answer, what is explained.
     """
 
     samples: Sequence[Sample]
@@ -29,6 +33,8 @@ class Explained:
     batches: tuple[Batch, ...]
     keys: list[str]
     settings: GenerationSettings
+    method: str
+    spans: Sequence[Span]
 
 
 class Explaining:
@@ -54,15 +60,34 @@ class Explaining:
         samples: Sequence[Sample],
         predictions: Sequence[Prediction],
         settings: GenerationSettings,
+        method: str,
+        extraction: Sequence[Extractor] = (),
     ) -> Explained:
-        """Plan the maps of answers in batches of their own."""
+        """Plan the maps of answers in batches of their own.
+
+        Args:
+            who: gives them.
+            samples: that were asked.
+            predictions: their answers; of each the first completion is explained.
+            settings: as the answers were generated.
+            method: of the maps.
+            extraction: takes the final answer out of the whole text; that part is explained.
+        """
         batches = tuple(plan_batches(samples, settings))
+        completions = [prediction.completions[0] for prediction in predictions]
+        spans = [answer_span(completion, extraction) for completion in completions]
         keys = [""] * len(samples)
         for batch in batches:
             for place in batch.positions:
-                answer = predictions[place].answer
-                keys[place] = heatmap_key(who.key, batch.digest, samples[place], answer)
-        return Explained(samples, predictions, batches, keys, settings)
+                keys[place] = heatmap_key(
+                    who.key,
+                    batch.digest,
+                    samples[place],
+                    method=method,
+                    span=spans[place],
+                    raw=completions[place].raw,
+                )
+        return Explained(samples, predictions, batches, keys, settings, method, spans)
 
     def maps(self, who: Identity, asked: Explained) -> list[Heatmap]:
         """One map a sample, in order; those that are not known are made and kept.
@@ -96,6 +121,10 @@ class Explaining:
                     [asked.samples[place] for place in batch.positions],
                     [asked.predictions[place] for place in batch.positions],
                     asked.settings,
+                    MapRequest(
+                        method=asked.method,
+                        spans=tuple(asked.spans[place] for place in batch.positions),
+                    ),
                 )
             who.check_unchanged()
             items = [(asked.keys[p], m) for p, m in zip(batch.positions, maps, strict=True)]

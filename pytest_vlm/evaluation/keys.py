@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.settings import GenerationSettings, LoadSettings
 
-SCHEMA = 2
+SCHEMA = 3
 LIBRARIES = (
     "pytest-vlm",
     "torch",
@@ -64,9 +64,12 @@ def answer_key(checkpoint: str, batch: str, sample: Sample) -> str:
     return _joined(checkpoint, batch, sample.digest)
 
 
-def heatmap_key(checkpoint: str, batch: str, sample: Sample, answer: str) -> str:
-    """The map of one sample's answer, made in one batch."""
-    return _joined(checkpoint, batch, sample.digest, "map", answer)
+def heatmap_key(
+    checkpoint: str, batch: str, sample: Sample, *, method: str, span: tuple[int, int], raw: str
+) -> str:
+    """The map of a part of one sample's answer, the raw text of a completion, made in one batch."""
+    start, end = span
+    return _joined(checkpoint, batch, sample.digest, "map", method, f"{start}-{end}", raw)
 
 
 def score_key(score: str, judged: str, sample: Sample) -> str:

@@ -24,8 +24,9 @@ from pytest_vlm.evaluation.stores import Identity, MemoryStore
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.memory.ladder import Ladder
 from pytest_vlm.protocols import Progress
+from pytest_vlm.scores.extraction import Extractor
 from pytest_vlm.scores.score import Case, Score, ScoreValue
-from pytest_vlm.settings import GenerationSettings
+from pytest_vlm.settings import GenerationSettings, RelevanceSettings
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class EvaluationRun:
     Args:
         pool: where engines come from.
         generation: the same for every checkpoint.
+        relevance: how maps are made, where a question does not say it itself.
         ladder: what to do where memory runs out. One question (of a claim, a test) is answered on
             one rung: those asked before memory ran out are asked again.
         dataset: gives the run's dataset, or None without one.
@@ -55,6 +57,7 @@ class EvaluationRun:
         *,
         pool: EnginePool,
         generation: GenerationSettings,
+        relevance: RelevanceSettings = RelevanceSettings(),
         ladder: Ladder,
         dataset: Callable[[], Dataset | None],
         identify: Callable[[CheckpointSpec], Identity],
@@ -64,6 +67,7 @@ class EvaluationRun:
         look: int = LOOK,
     ) -> None:
         self._asked = generation
+        self._relevance = relevance
         self._ladder = ladder
         self._identify = identify
         self._answering = Answering(
@@ -124,8 +128,21 @@ class EvaluationRun:
             if [c.answer for c in one.completions] != [c.answer for c in other.completions]
         ]
 
-    def relevance(self, spec: CheckpointSpec, samples: Sequence[Sample]) -> list[Heatmap]:
+    def relevance(
+        self,
+        spec: CheckpointSpec,
+        samples: Sequence[Sample],
+        *,
+        method: str | None = None,
+        extraction: Sequence[Extractor] = (),
+    ) -> list[Heatmap]:
         """One map a sample, of the answer this checkpoint gives, in order.
+
+        Args:
+            spec: whose.
+            samples: of the dataset, or others.
+            method: None for the run's own.
+            extraction: takes the final answer out of the whole text; that part is explained.
 
         Raises:
             RelevanceUnavailable: the checkpoint gives none.
@@ -133,7 +150,8 @@ class EvaluationRun:
 
         def explained(who: Identity) -> list[Heatmap]:
             predictions = self._answers(who, samples).predictions
-            return self._explaining.maps(who, self._explain(who, samples, predictions))
+            asked = self._explain(who, samples, predictions, extraction, method)
+            return self._explaining.maps(who, asked)
 
         return self._on_one_rung(spec, explained)
 
@@ -169,7 +187,7 @@ class EvaluationRun:
         predictions = [prediction for _, prediction, _ in answered]
         explained = None
         if "relevance" in score.needs:
-            explained = self._explain(who, samples, predictions)
+            explained = self._explain(who, samples, predictions, score.extraction)
         judged = explained.keys if explained else [key for _, _, key in answered]
         keys = [score_key(score.identity, *pair) for pair in zip(judged, samples, strict=True)]
         with lasting_values():
@@ -219,6 +237,18 @@ class EvaluationRun:
         return self._answering.answers(who, samples, settings, anew=self._anew is not None)
 
     def _explain(
-        self, who: Identity, samples: Sequence[Sample], predictions: Sequence[Prediction]
+        self,
+        who: Identity,
+        samples: Sequence[Sample],
+        predictions: Sequence[Prediction],
+        extraction: Sequence[Extractor],
+        method: str | None = None,
     ) -> Explained:
-        return self._explaining.explain(who, samples, predictions, self._generation)
+        return self._explaining.explain(
+            who,
+            samples,
+            predictions,
+            self._generation,
+            method or self._relevance.method,
+            extraction,
+        )

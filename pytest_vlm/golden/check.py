@@ -14,10 +14,11 @@ from pytest_vlm.golden.accept import accept_command, pending_store
 from pytest_vlm.golden.comparison import GoldenComparison, Tolerance, compare_maps
 from pytest_vlm.golden.store import Golden, GoldenStore, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.heatmap.metrics import MapDistance
 from pytest_vlm.heatmap.rendering import overlay, png
 from pytest_vlm.paths import readable
 from pytest_vlm.report.evidence import EvidenceFolder
-from pytest_vlm.report.model import GoldenRecord, Record
+from pytest_vlm.report.model import GoldenMeasure, GoldenRecord, Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +80,11 @@ class GoldenCheck:
                 f"deviation {distance.max_deviation:.2f} (at most {tolerance.max_deviation})."
             )
             self._pending.delete(self.id)
-            self._record(golden, heatmap, sample, "pass", sentence, found)
+            self._record(golden, heatmap, sample, "pass", sentence, found, tolerance)
             return
         self._save(self._pending, heatmap, sample)
         sentence = f"Not the accepted map: {found.problem}."
-        self._record(golden, heatmap, sample, "fail", sentence, found)
+        self._record(golden, heatmap, sample, "fail", sentence, found, tolerance)
         raise AssertionError(
             f"golden {self.id}, {self.candidate}: {sentence} Look at the report; if the new map is "
             f"right: {self._next_step()}"
@@ -123,6 +124,7 @@ class GoldenCheck:
         verdict: str,
         sentence: str,
         found: GoldenComparison | None = None,
+        tolerance: Tolerance = Tolerance(),
     ) -> None:
         distance = found.distance if found is not None else None
         if degraded := self.degraded():
@@ -134,8 +136,7 @@ class GoldenCheck:
                 golden=self.id,
                 verdict=verdict,
                 sentence=sentence,
-                pearson=distance.pearson if distance is not None else None,
-                max_deviation=_finite(distance.max_deviation) if distance is not None else None,
+                measures=() if distance is None else _measures(distance, tolerance),
                 evidence=self.evidence.write_golden(
                     f"{self.test} {self.id}",
                     sample,
@@ -151,5 +152,14 @@ class GoldenCheck:
         return accept_command(self.report, self.candidate, self.id, self.accepted.folder)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _measures(distance: MapDistance, tolerance: Tolerance) -> tuple[GoldenMeasure, ...]:
+    numbers = (
+        GoldenMeasure(name="correlation", value=distance.pearson, limit=tolerance.pearson),
+        GoldenMeasure(
+            name="largest deviation",
+            value=distance.max_deviation,
+            limit=tolerance.max_deviation,
+            better="lower",
+        ),
+    )
+    return tuple(number for number in numbers if math.isfinite(number.value))

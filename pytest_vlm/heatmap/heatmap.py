@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -39,6 +39,9 @@ class Heatmap:
         media: (n,) int32: which image or video of the sample a cell lies in.
         frame: (n,) int32: which frame, for a video.
         method: how it was made, e.g. ``"attention"``.
+        layers: of the decoder that it was read from; empty for a method that reads none.
+        span: start and end, in characters of the completion's raw text, of the answer that it
+            explains; None where nobody knows.
         sample: whose answer it explains; None for a map that was made by hand.
 
     Raises:
@@ -50,6 +53,8 @@ class Heatmap:
     media: NDArray[np.int32]
     frame: NDArray[np.int32]
     method: str
+    layers: tuple[int, ...] = ()
+    span: tuple[int, int] | None = None
     sample: Sample | None = None
 
     def __post_init__(self) -> None:
@@ -109,13 +114,12 @@ class Heatmap:
         chosen = (self.media == media) & (self.frame == frame)
         if not chosen.any():
             return None
-        return Heatmap(
+        return replace(
+            self,
             values=self.values[chosen],
             boxes=self.boxes[chosen],
             media=self.media[chosen],
             frame=self.frame[chosen],
-            method=self.method,
-            sample=self.sample,
         )
 
     def peak(self) -> Peak | None:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.options.table import OPTIONS, Option
-from pytest_vlm.settings import GenerationSettings, LoadSettings, Settings
+from pytest_vlm.settings import GenerationSettings, LoadSettings, RelevanceSettings, Settings
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def read_settings(config: pytest.Config) -> Settings:
     Raises:
         pytest.UsageError: a value that makes no sense, with the option's name.
     """
-    groups: dict[str, dict[str, Any]] = {"": {}, "generation": {}, "load": {}}
+    groups: dict[str, dict[str, Any]] = {"": {}, "generation": {}, "relevance": {}, "load": {}}
     for option in OPTIONS:
         value = _given(config, option)
         if value is not None:
@@ -58,6 +58,7 @@ def read_settings(config: pytest.Config) -> Settings:
         return Settings(
             **groups[""],
             generation=GenerationSettings(**groups["generation"]),
+            relevance=RelevanceSettings(**groups["relevance"]),
             load=LoadSettings(**groups["load"]),
         )
     except SettingsError as error:

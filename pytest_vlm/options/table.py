@@ -190,6 +190,21 @@ OPTIONS = (
         "a batch ends before it has more tokens, padding included; default 65536",
         count,
     ),
+    Option(
+        "relevance.method",
+        "relevance",
+        "METHOD",
+        "how relevance maps are made: attention (default), rollout, grad_attention, "
+        "pixel_gradient, occlusion, or own: the model's",
+    ),
+    Option(
+        "relevance.budget",
+        "relevance-budget",
+        "PASSES",
+        "maps that take more forward passes than this together are refused, where a method takes "
+        "more than one a sample; default 10000",
+        count,
+    ),
     Option("generation.system_prompt", "system-prompt", "TEXT", "put before every conversation"),
     Option("load.dtype", "dtype", "NAME", "auto (default), float32, bfloat16 or float16"),
     Option(

@@ -127,14 +127,7 @@ def _golden(golden: GoldenRecord, baseline: str, folder: Path) -> Html:
         else exhibit.picture(exhibit.content.get(key), caption, f"{key}: {query}")
         for key, caption in captions.items()
     ]
-    numbers = [
-        fact(label, f"{value:.4f}")
-        for label, value in (
-            ("correlation", golden.pearson),
-            ("largest deviation", golden.max_deviation),
-        )
-        if value is not None
-    ]
+    numbers = [fact(measure.name, f"{measure.value:.4f}") for measure in golden.measures]
     accept = el("p", "If the new map is right: ", el("code", golden.accept, class_="command"))
     return el(
         "article",

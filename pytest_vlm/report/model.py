@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from pytest_vlm.kinds import Better
+
 ANSWERING = "answering"
 ANCHORED = ("not_worse", "equivalent")
 GateVerdict = Literal["SHIP", "HOLD", "INCONCLUSIVE", "PARTIAL"]
@@ -46,13 +48,32 @@ class ClaimRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GoldenMeasure:
+    """One number of a comparison with a golden, beside its limit.
+
+    Attributes:
+        limit: None where the number is reported and decides nothing.
+        better: ``higher``: the limit is the least value that passes; ``lower``: the largest.
+    """
+
+    name: str
+    value: float
+    limit: float | None = None
+    better: Better = "higher"
+
+
+@dataclass(frozen=True, kw_only=True)
 class GoldenRecord:
-    """One golden against one candidate's map.
+    """One golden against one candidate's map or picture.
 
     Attributes:
         verdict: ``pass`` | ``fail`` | ``missing`` | ``accepted``.
+        subject: ``map`` | ``image``.
+        variant: device and dtype of the accepted golden that it was compared with, e.g.
+            ``cuda bfloat16``; empty without one.
+        measures: the numbers, those that decide first.
         evidence: file in the run's folder with the pictures; empty without any.
-        accept: the command that accepts the new map; empty where there is nothing to accept.
+        accept: the command that accepts the new one; empty where there is nothing to accept.
     """
 
     test: str
@@ -60,8 +81,9 @@ class GoldenRecord:
     golden: str
     verdict: str
     sentence: str
-    pearson: float | None = None
-    max_deviation: float | None = None
+    subject: Literal["map", "image"] = "map"
+    variant: str = ""
+    measures: tuple[GoldenMeasure, ...] = ()
     evidence: str = ""
     accept: str = ""
 
@@ -149,6 +171,8 @@ def load_record(text: str) -> Record:
     kind = KINDS[fields.pop("kind")]
     for name in fields.keys() & {"warnings", "slices"}:
         fields[name] = tuple(fields[name])
+    if "measures" in fields:
+        fields["measures"] = tuple(GoldenMeasure(**measure) for measure in fields["measures"])
     return kind(**fields)
 
 

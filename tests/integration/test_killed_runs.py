@@ -39,10 +39,10 @@ class Slow(FakeEngine):
         time.sleep(0.005)
         return super()._answer_batch(samples, completions)
 
-    def relevance(self, samples, predictions, settings):
+    def relevance(self, samples, predictions, settings, wanted):
         os.write(log, b"maps\\n")
         time.sleep(0.005)
-        return super().relevance(samples, predictions, settings)
+        return super().relevance(samples, predictions, settings, wanted)
 
 
 class Loader:

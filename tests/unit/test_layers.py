@@ -31,6 +31,7 @@ PURE = (
     "evaluation.batch_plan",
     "evaluation.keys",
     "evaluation.lasting",
+    "evaluation.explanation",
     "evaluation.lookup",
     "evaluation.evaluation",
     "evaluation.stores",

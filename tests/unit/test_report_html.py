@@ -27,6 +27,7 @@ from pytest_vlm.report.model import (
     CheckpointSummary,
     ClaimRecord,
     EventRecord,
+    GoldenMeasure,
     GoldenRecord,
     MemoryRecord,
     RunReport,
@@ -158,8 +159,10 @@ def golden(folder: Path, **fields: object) -> GoldenRecord:
         "golden": "test_maps/seven-top-left",
         "verdict": "fail",
         "sentence": "Not the accepted map: correlation 0.5.",
-        "pearson": 0.5,
-        "max_deviation": 0.75,
+        "measures": (
+            GoldenMeasure(name="correlation", value=0.5, limit=0.994),
+            GoldenMeasure(name="largest deviation", value=0.75, limit=0.3, better="lower"),
+        ),
         "evidence": evidence,
     }
     return GoldenRecord(**{**given, **fields})  # type: ignore[arg-type]

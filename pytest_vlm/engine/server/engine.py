@@ -19,6 +19,7 @@ from pytest_vlm.engine.server.replies import (
     read_reply,
 )
 from pytest_vlm.errors import EngineError, RelevanceUnavailable, SettingsError
+from pytest_vlm.evaluation.explanation import MapRequest
 from pytest_vlm.evaluation.predictions import Completion, Measurement, Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -133,6 +134,7 @@ class ServerEngine:
         samples: Sequence[Sample],
         predictions: Sequence[Prediction],
         settings: GenerationSettings,
+        wanted: MapRequest = MapRequest(),
     ) -> list[Heatmap]:
         """There are none."""
         raise RelevanceUnavailable(f"{self.name} gives no relevance map: {self.no_relevance}")

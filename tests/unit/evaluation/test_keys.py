@@ -59,10 +59,12 @@ def test_an_answer_is_of_checkpoint_batch_and_content():
         answer_key("d", "b", SAMPLE),
         answer_key("c", "a", SAMPLE),
         answer_key("c", "b", other),
-        heatmap_key("c", "b", SAMPLE, "x"),
-        heatmap_key("c", "b", SAMPLE, "y"),
+        heatmap_key("c", "b", SAMPLE, method="attention", span=(0, 1), raw="x"),
+        heatmap_key("c", "b", SAMPLE, method="attention", span=(0, 1), raw="y"),
+        heatmap_key("c", "b", SAMPLE, method="attention", span=(0, 2), raw="x"),
+        heatmap_key("c", "b", SAMPLE, method="rollout", span=(0, 1), raw="x"),
     }
-    assert len(keys) == 6
+    assert len(keys) == 8
     assert answer_key("c", "b", replace(SAMPLE, id="2", targets=())) == answer_key("c", "b", SAMPLE)
 
 

@@ -43,9 +43,9 @@ class Watched(FakeEngine):
             self.asked.append([sample.id for sample in batch])
             yield self._answer_batch(batch)
 
-    def relevance(self, samples, predictions, settings):
+    def relevance(self, samples, predictions, settings, wanted):
         self.mapped += [sample.id for sample in samples]
-        return super().relevance(samples, predictions, settings)
+        return super().relevance(samples, predictions, settings, wanted)
 
 
 class Bench:
@@ -296,10 +296,10 @@ class Cramped(Watched):
             raise MemoryError("no room")
         return super()._answer_batch(samples, completions)
 
-    def relevance(self, samples, predictions, settings):
+    def relevance(self, samples, predictions, settings, wanted):
         if len(samples) > self.maps:
             raise MemoryError("no room for maps")
-        return super().relevance(samples, predictions, settings)
+        return super().relevance(samples, predictions, settings, wanted)
 
 
 def sizes(bench) -> list[int]:

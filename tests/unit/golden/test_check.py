@@ -70,7 +70,7 @@ def test_the_accepted_map_passes_and_leaves_nothing_pending(
     checker().check(heatmap)
     (record,) = records
     assert (record.verdict, record.golden, record.candidate) == ("pass", ID, "B")
-    assert (record.pearson, record.max_deviation) == (1, 0)
+    assert [measure.value for measure in record.measures] == [1, 0]
     assert pending.ids() == []
 
 
@@ -100,7 +100,7 @@ def test_another_map_is_red_and_left_pending(checker, accepted, heatmap, records
     with pytest.raises(AssertionError, match=r"golden test_x/seven, B: Not the accepted map"):
         checker().check(mirrored(heatmap))
     assert records[0].verdict == "fail"
-    assert records[0].pearson < 0.9
+    assert records[0].measures[0].value < 0.9
     assert pending.ids() == [ID]
     kept = accepted.load(ID)
     assert kept is not None

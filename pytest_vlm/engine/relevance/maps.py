@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_vlm.engine.attention.cells import picture_grids, token_heatmap
 from pytest_vlm.engine.generation.prompting import EncodedBatch
+from pytest_vlm.engine.relevance.cells import picture_grids, token_heatmap
 from pytest_vlm.errors import RelevanceUnavailable
 from pytest_vlm.heatmap.heatmap import Heatmap
 

@@ -1,0 +1,34 @@
+"""Which characters of an answer a map explains."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_vlm.evaluation.explanation import answer_span
+from pytest_vlm.evaluation.predictions import Completion
+from pytest_vlm.scores.extraction import boxed, last_number
+
+
+def explained(raw: str, *extraction) -> str:
+    completion = Completion.parse(raw, finish_reason="stop", tokens=1)
+    start, end = answer_span(completion, extraction)
+    return raw[start:end]
+
+
+@pytest.mark.parametrize(
+    ("raw", "extraction", "part"),
+    [
+        ("7", (), "7"),
+        ("  a red car.\n", (), "a red car."),
+        ("<think>it is a 7, or 1</think>\n7", (), "7"),
+        ("so it is\n</think> seven", (), "seven"),
+        ("<think>never ending", (), "<think>never ending"),
+        ("I see 3 and 4, so \\boxed{12}", (boxed,), "12"),
+        ("3 cats and 4 dogs make 7 animals", (last_number,), "7"),
+        ("it costs 1,200 euro", (last_number,), "it costs 1,200 euro"),
+        ("no number", (last_number,), "no number"),
+        ("", (), ""),
+    ],
+)
+def test_the_final_answer_behind_the_reasoning(raw, extraction, part):
+    assert explained(raw, *extraction) == part
