@@ -145,7 +145,7 @@ class PairedMeans:
             below, above = (p, 1.0) if left < 0 else (1.0, p)
             statistic = math.copysign(math.inf, left)
             return Tested(statistic, below, above, self._method("sign (constant difference)"))
-        if left == 0 and self._constant:
+        if left == 0 == null and self._constant:
             return Tested(0.0, 1.0, 1.0, self._method("paired t"))
         t = self._upright(left / self._standard_error)
         df = self._degrees_of_freedom

@@ -222,6 +222,14 @@ def test_differences_that_cancel_in_one_order_only_give_one_answer():
     assert len(found) == 1
 
 
+def test_a_difference_of_just_the_margin_is_no_exception():
+    found = [
+        decided([(0.0, 0.5, 0)], "bounded", **bound("equivalent", margin)).p_value
+        for margin in (0.25, 0.5, 0.75)
+    ]
+    assert found == sorted(found, reverse=True)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("clustered", LAYOUTS)
 class TestMargins:
