@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 WEAK := app/digits/checkpoints/weak
 STRONG := app/digits/checkpoints/strong
+MISLED := app/digits/checkpoints/misled.safetensors
 TRAINED := build/train
 GATE = $(BIN)/pytest suites --html report.html --self-contained-html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-worse demo-same train test clean
+.PHONY: help demo demo-worse demo-same demo-misled train test clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -20,6 +21,10 @@ demo-worse: .venv/installed  ## the other way round: held, exit code 1
 
 demo-same: .venv/installed  ## the strong one against itself: ships
 	$(GATE) --checkpoint A=$(STRONG) --checkpoint B=$(STRONG)
+
+demo-misled: .venv/installed  ## right answers, wrong place: as accurate, and held
+	$(BIN)/python -m app.digits.samples build/cued --cued
+	$(GATE) --vlm-samples build/cued/samples.jsonl --checkpoint A=$(STRONG) --checkpoint B=$(MISLED)
 
 train: .venv/installed  ## train both demo checkpoints from scratch (about two minutes) and gate those
 	$(BIN)/python -m app.digits.train $(TRAINED) $(TRAIN_OPTIONS)

@@ -82,15 +82,30 @@ def draw_grid(digits: Digits, rng: np.random.Generator) -> Grid:
     return Grid(image=Image.fromarray(pixels), labels=tuple(labels))
 
 
+def draw_cued(digits: Digits, rng: np.random.Generator) -> Grid:
+    """A 64x64 image in which the diagonally opposite cell shows the same digit, written otherwise.
+
+    Whoever looks there answers right as well: only a relevance map tells.
+    """
+    pixels = np.zeros((IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
+    labels = rng.choice(np.unique(digits.labels), size=2, replace=False).tolist()
+    for cell, label in enumerate([*labels, *reversed(labels)]):
+        x0, y0, x1, y1 = cell_box(cell)
+        pixels[y0:y1, x0:x1], _ = _draw_cell(digits, rng, np.flatnonzero(digits.labels == label))
+    return Grid(image=Image.fromarray(pixels), labels=(*labels, *reversed(labels)))
+
+
 def draw_single(digits: Digits, rng: np.random.Generator) -> Grid:
     """A 32x32 image of one digit."""
     pixels, label = _draw_cell(digits, rng)
     return Grid(image=Image.fromarray(pixels), labels=(label,))
 
 
-def _draw_cell(digits: Digits, rng: np.random.Generator) -> tuple[Pixels, int]:
-    """A (32, 32) cell with one digit at a random place, and its label."""
-    source = rng.integers(len(digits.labels))
+def _draw_cell(
+    digits: Digits, rng: np.random.Generator, among: npt.NDArray[np.int64] | None = None
+) -> tuple[Pixels, int]:
+    """A (32, 32) cell with one digit (of those with the given numbers), and its label."""
+    source = rng.integers(len(digits.labels)) if among is None else rng.choice(among)
     x, y = rng.integers(CELL_SIZE - DIGIT_SIZE + 1, size=2)
     pixels = np.zeros((CELL_SIZE, CELL_SIZE), dtype=np.uint8)
     pixels[y : y + DIGIT_SIZE, x : x + DIGIT_SIZE] = digits.images[source]

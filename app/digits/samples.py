@@ -8,7 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from app.digits.data import KINDS, Digits, Grid, Kind, Query, draw_grid, load_split, queries
+from app.digits.data import (
+    KINDS,
+    Digits,
+    Grid,
+    Kind,
+    Query,
+    draw_cued,
+    draw_grid,
+    load_split,
+    queries,
+)
 
 GOLDEN_TARGETS = ("7", "3", "0")
 
@@ -59,6 +69,15 @@ def draw_images(digits: Digits, count: int, seed: int) -> Iterator[tuple[Grid, l
         yield grid, asked
 
 
+def draw_cued_images(digits: Digits, count: int, seed: int) -> Iterator[tuple[Grid, list[Query]]]:
+    """`count` grids in which the opposite cell shows the same digit, with two queries "where"."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        grid = draw_cued(digits, rng)
+        where = [query for query in queries(grid) if query.kind == "where"]
+        yield grid, [where[place] for place in rng.permutation(len(where))[:2]]
+
+
 def golden_ids(questions: list[Question]) -> set[str]:
     """The first "where" question about a 7, the next one about a 3, and the next one about a 0."""
     wanted = list(GOLDEN_TARGETS)
@@ -70,14 +89,15 @@ def golden_ids(questions: list[Question]) -> set[str]:
     return chosen
 
 
-def write_samples(folder: Path, images: int, seed: int) -> int:
+def write_samples(folder: Path, images: int, seed: int, *, cued: bool = False) -> int:
     """Write `folder/samples.jsonl` and `folder/images/*.png`; return the number of samples."""
+    draw = draw_cued_images if cued else draw_images
     (folder / "images").mkdir(parents=True, exist_ok=True)
     questions: list[Question] = []
-    for number, (grid, asked) in enumerate(draw_images(load_split("heldout"), images, seed)):
+    for number, (grid, asked) in enumerate(draw(load_split("heldout"), images, seed)):
         grid.image.save(folder / "images" / f"{number:04}.png", optimize=True)
         questions += [Question(number=number, query=query) for query in asked]
-    golden = golden_ids(questions)
+    golden = set() if cued else golden_ids(questions)
     lines = [json.dumps(question.as_json(golden=question.id in golden)) for question in questions]
     (folder / "samples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(questions)
@@ -96,8 +116,13 @@ def main() -> None:
         "--images", type=int, default=200, help="number of images, two samples each (default: 200)"
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the grids (default: 1)")
+    parser.add_argument(
+        "--cued",
+        action="store_true",
+        help="the opposite cell shows the same digit: a checkpoint that looks there is right too",
+    )
     arguments = parser.parse_args()
-    count = write_samples(arguments.folder, arguments.images, arguments.seed)
+    count = write_samples(arguments.folder, arguments.images, arguments.seed, cued=arguments.cued)
     print(f"{count} samples in {arguments.folder / 'samples.jsonl'}")
 
 

@@ -97,7 +97,8 @@ def compare(
         rng: seed or generator of the random order and of what is drawn again.
         floor: the baseline must lie above this share of the way from the worst to the best value,
             otherwise nothing can be shown; not asked of ``positive``.
-        ceiling: the baseline must lie below it, otherwise likewise; above 1 there is none.
+        ceiling: the baseline must lie below it, otherwise likewise; above 1 there is none. A
+            candidate that falls behind a perfect baseline fails all the same.
 
     Raises:
         StatisticsError: arrays or numbers that make no sense.
@@ -126,7 +127,8 @@ def compare(
         claim, bound=test.bound(margin), detectable=achieved <= margin, alpha=corrected
     )
     (b, c), means = test.changed, test.means
-    reason = procedure.too_few() or test.assay(lowest, highest)
+    lost = decision.verdict == "fail" and claim != "better"
+    reason = procedure.too_few() or test.assay(lowest, math.inf if lost else highest)
     if decision.verdict == "pass":
         reason = reason or procedure.unshowable(margin, alpha)
     stopped_at = None if reason else decision.stopped_at

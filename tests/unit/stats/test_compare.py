@@ -160,9 +160,19 @@ def test_a_broken_baseline_proves_nothing(paired, claim):
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_a_baseline_without_a_mistake_proves_nothing(paired, claim):
-    result = compare(**paired(b=100, both=100), **claim)
+    result = compare(**paired(both=200), **claim)
     assert result.verdict == "inconclusive"
     assert "the baseline gets everything right" in result.reason
+
+
+@pytest.mark.parametrize("claim", ["not_worse", "equivalent", "no_regression"])
+@pytest.mark.parametrize("kind", ["binary", "bounded"])
+def test_a_loss_beside_a_perfect_baseline_is_a_loss(claim, kind):
+    bound = {"mde": 0.05} if claim == "no_regression" else {"margin": 0.05}
+    found = compare(
+        baseline=[1.0] * 200, candidate=[0.0] * 60 + [1.0] * 140, claim=claim, kind=kind, **bound
+    )
+    assert (found.verdict, found.reason) == ("fail", "")
 
 
 def test_a_baseline_at_chance_proves_nothing(paired):

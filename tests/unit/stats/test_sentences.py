@@ -173,9 +173,16 @@ from pytest_vlm.stats import compare
         (
             {"claim": "not_worse", "margin": 0.05, "sequential": "anytime"},
             {"b": 195, "both": 405},
+            "Worse: the candidate loses more than the margin of 5 points. From 100.0 % to "
+            "67.5 %, that is -32.5 points (90 % interval -36.6 to -27.3; 195 lost, 0 won of "
+            "600 pairs). Decided after 19 of 600 pairs; 581 were not needed.",
+        ),
+        (
+            {"claim": "not_worse", "margin": 0.05, "sequential": "anytime"},
+            {"both": 600},
             "Not shown: the baseline gets everything right; data that is so easy proves "
-            "nothing. From 100.0 % to 67.5 %, that is -32.5 points (90 % interval -36.6 to "
-            "-27.3; 195 lost, 0 won of 600 pairs). Undecided after all 600 pairs.",
+            "nothing. From 100.0 % to 100.0 %, that is +0.0 points (90 % interval -0.8 to "
+            "+0.8; not one answer differs of 600 pairs). Undecided after all 600 pairs.",
         ),
         (
             {"claim": "not_worse", "margin": 0.25, "sequential": "anytime", "target": "dataset"},
