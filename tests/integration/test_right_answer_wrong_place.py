@@ -36,8 +36,31 @@ def test_both_cells_show_the_answer():
 
 
 def test_it_is_as_accurate_and_looks_elsewhere(cued):
-    settings = Settings(
-        checkpoints=(f"A={STRONG}", f"B={MISLED}"), samples=cued, cache_dir=cued.parent / "cache"
+    cache = cued.parent / "cache"
+    settings = Settings(checkpoints=(f"A={STRONG}", f"B={MISLED}"), samples=cued, cache_dir=cache)
+    with Session(settings, folder=cued.parent / "report") as session:
+        misled, samples = session.candidates[0], session.samples
+        assert session.compare(misled, samples, score=exact_match).assert_not_worse(margin=0.05)
+        with pytest.raises(AssertionError, match="Worse: the candidate loses more") as red:
+            session.compare(misled, samples, score=pointing_game).assert_not_worse(margin=0.05)
+        assert red.value.verdict == "fail"
+        right = session.evaluate(session.baseline, samples, pointing_game)
+        wrong = session.evaluate(misled, samples, pointing_game)
+    assert np.mean([value.value for value in right.values]) > 0.95
+    assert np.mean([value.value for value in wrong.values]) < 0.05
+
+
+def test_the_gate_holds_it(cued, pytester):
+    pytester.makepyfile(
+        test_answers=(ROOT / "suites/test_answers.py").read_text(),
+        test_relevance=(ROOT / "suites/test_relevance.py").read_text(),
+    )
+    result = pytester.runpytest_subprocess(
+        f"--checkpoint=A={STRONG}",
+        f"--checkpoint=B={MISLED}",
+        f"--vlm-samples={cued}",
+        f"--vlm-cache-dir={cued.parent / 'cache'}",
+        "-rN",
     )
     assert result.ret == 1
     result.stdout.fnmatch_lines(["HOLD *B against A*", "*pointing game: Worse*"])
