@@ -136,6 +136,7 @@ class Assembly:
             pool=pool,
             generation=settings.generation,
             relevance=settings.relevance,
+            told=told,
             ladder=ladder,
             dataset=dataset,
             identify=identities.of,
@@ -177,6 +178,8 @@ class Assembly:
                 run=run,
                 fingerprint=lambda spec: catalog.summary(spec).fingerprint,
                 device=lambda spec: devices.of(run.placed(spec)),
+                dtypes=lambda spec: catalog.summary(spec).dtypes,
+                dataset=dataset,
                 record=record,
             ),
         )

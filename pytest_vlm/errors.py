@@ -8,6 +8,7 @@
      ├─ CheckpointError             a checkpoint that is missing, incomplete or not a checkpoint
      │   └─ CheckpointMismatch      two checkpoints that cannot be compared as they are
      ├─ MemoryBudgetError           a checkpoint for which there is no room beside the others
+     ├─ RelevanceBudgetError        maps that would take more forward passes than allowed
      ├─ EngineError                 a model that could not answer
      │   └─ RelevanceUnavailable    a checkpoint that gives no relevance map
      ├─ StatisticsError (ValueError)  arrays that cannot be compared
@@ -53,6 +54,13 @@ class EngineError(VlmError):
 
 class RelevanceUnavailable(EngineError):
     """The checkpoint gives no relevance map."""
+
+
+class RelevanceBudgetError(VlmError):
+    """A method of making maps would take more forward passes than allowed.
+
+    The checkpoint could give them, so that this is no `RelevanceUnavailable`, which may skip.
+    """
 
 
 class StatisticsError(VlmError, ValueError):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_vlm.golden.names import scope_of
 from pytest_vlm.markers import peak_limit
 from pytest_vlm.memory.size import parse_size
 from pytest_vlm.run import open_session
@@ -108,14 +109,10 @@ def golden(
     request: pytest.FixtureRequest, _vlm_session: Session, _vlm_candidate: CheckpointSpec
 ) -> Callable[[str], GoldenCheck]:
     """golden("name").check(relevance(sample)): the accepted map; once for each candidate."""
-    node: Any = request.node
-    function = node.originalname or node.name
-    scope = ".".join([node.module.__name__.rpartition(".")[2], *_classes(node), function])
-    return lambda name: _vlm_session.golden(_vlm_candidate, test=scope, name=name, node=node.nodeid)
-
-
-def _classes(node: Any) -> list[str]:
-    return [part.name for part in node.listchain() if isinstance(part, pytest.Class)]
+    node = request.node.nodeid
+    return lambda name: _vlm_session.golden(
+        _vlm_candidate, test=scope_of(node), name=name, node=node
+    )
 
 
 @pytest.fixture

@@ -197,6 +197,8 @@ class Run:
             return ()
         self._take_left()  # of the preflight, when no test came after it
         selection, anchor = self._selection(session), self._contestants.anchor
+        if not selection:
+            self._tell_orphans()
         verdicts = tuple(
             decide(
                 candidate=candidate.name,
@@ -239,6 +241,23 @@ class Run:
             ),
         ]
         return [*(reason for holds, reason in reasons if holds), *skipped]
+
+    def _tell_orphans(self) -> None:
+        """Record accepted goldens that no test asked for: only a whole run can know of them."""
+        from pytest_vlm.golden.orphans import find_orphans
+        from pytest_vlm.report.model import EventRecord
+
+        here = self._config.invocation_params.dir
+        event = find_orphans(
+            self.settings.goldens,
+            planned=self._planned,
+            outcomes=list(self._outcomes.values()),
+            records=list(self._records.values()),
+            root=self._config.rootpath,
+            asked=[here / arg for arg in self._config.args],
+        )
+        if event:
+            self._records[event] = EventRecord(checkpoint="", event=event)
 
     def _take_left(self) -> None:
         """Take in what no test's report carried here."""

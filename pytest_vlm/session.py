@@ -22,7 +22,7 @@ from pytest_vlm.checkpoint.contestants import Contestants
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.comparison.comparison import Comparison
 from pytest_vlm.data import open_dataset
-from pytest_vlm.errors import SamplesError, SettingsError
+from pytest_vlm.errors import SamplesError
 from pytest_vlm.evaluation import shuffling
 from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.evaluation import Evaluation
@@ -155,14 +155,10 @@ class Session:
 
         Raises:
             CheckpointError: a checkpoint that is missing, incomplete or none.
-            SettingsError: goldens of several candidates are to be accepted at once.
+            SettingsError: goldens of several candidates are to be accepted at once, or in CI.
             SamplesError: a samples file that is not usable.
         """
-        if self.settings.accept_goldens and len(self.candidates) > 1:
-            raise SettingsError(
-                "--vlm-accept-goldens with several candidates would keep the last one's maps; "
-                "give the one whose maps are right"
-            )
+        self._parts.goldens.check_accepting(len(self.candidates))
         for spec in self.everybody:
             self.describe(spec)
         for spec in self.everybody[1:]:

@@ -26,6 +26,12 @@ def _cache_of_this_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.with_name(f"{tmp_path.name}-cache")))
 
 
+@pytest.fixture(autouse=True)
+def _no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Goldens are not accepted where CI is set; what tests run is as on a person's machine."""
+    monkeypatch.delenv("CI", raising=False)
+
+
 @pytest.fixture
 def trimmed_heap() -> None:
     """An array may else lie in a freed stretch of the heap, and take nothing."""

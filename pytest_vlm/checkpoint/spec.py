@@ -17,7 +17,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]+")
 SERVERS = ("http://", "https://")
 REGISTRY = "models:/"
 ADDRESS = re.compile("[a-z][a-z0-9+.-]*://")
-BASE, BUDGET, TRUST = "base", "budget", "trust_remote_code"
+BASE, BUDGET, TRUST, WEIGHTS = "base", "budget", "trust_remote_code", "weights"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,8 @@ class CheckpointSpec:
         load: how it is loaded.
         trust_remote_code: whether code that lies in the checkpoint may be run. Of one checkpoint
             only: no option and no ini file sets it for all.
+        weights: what a server serves, as a folder, a delta's file or a hub id: relevance maps of
+            the server's answers are made here with it. None where the server alone has it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class CheckpointSpec:
     budget: int | None = None
     load: LoadSettings = LoadSettings()
     trust_remote_code: bool = False
+    weights: str | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -52,6 +55,14 @@ class CheckpointSpec:
         """Whether a server answers for it, so that nothing of it lies here."""
         return self.source.startswith(SERVERS)
 
+    @property
+    def explained_by(self) -> CheckpointSpec:
+        """What makes the maps of its answers: itself, or the weights that its server has."""
+        if self.weights is None:
+            return self
+        source, revision = split_revision(self.weights)
+        return replace(self, source=source, revision=revision, weights=None)
+
     def argument(self) -> str:
         """What to give to ``--checkpoint`` for the same checkpoint, loaded the same way."""
         revision = f"@{self.revision}" if self.revision else ""
@@ -59,6 +70,7 @@ class CheckpointSpec:
         keys |= {k: v for k, v in asdict(self.load).items() if v != getattr(LoadSettings(), k)}
         keys |= {} if self.budget is None else {BUDGET: self.budget}
         keys |= {TRUST: "yes"} if self.trust_remote_code else {}
+        keys |= {} if self.weights is None else {WEIGHTS: self.weights}
         query = f"?{urlencode(keys, quote_via=quote, safe='/:@')}" if keys else ""
         return f"{self.name}={self.source}{revision}{query}"
 
@@ -68,7 +80,7 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
 
     Raises:
         SettingsError: an illegal name, an unknown key or value, no source, an address without a
-            model, a revision of what lies here, or a secret in it.
+            model, weights of what is no server, a revision of what lies here, or a secret in it.
     """
     source, _, query = text.partition("?")
     if _exists(text):
@@ -100,6 +112,11 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
             f"--checkpoint {shown!r}: checkpoints come from folders, the hub, models:/NAME@ALIAS "
             "and http(s)://HOST/v1#MODEL; copy it into a folder first"
         )
+    elif WEIGHTS in changes:
+        raise SettingsError(
+            f"--checkpoint {shown!r}: weights are what a server's model is explained with; of a "
+            "checkpoint that is loaded here they are the checkpoint itself"
+        )
     source, revision = split_revision(source)
     if revision is not None and _exists(source):
         raise SettingsError(
@@ -112,7 +129,7 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
     trusted = changes.pop(TRUST, "no")
     if trusted not in ("yes", "no"):
         raise SettingsError(f"--checkpoint {shown!r}: {TRUST} is yes or no, not {trusted!r}")
-    base, budget = changes.pop(BASE, None), changes.pop(BUDGET, None)
+    base, budget, weights = (changes.pop(key, None) for key in (BASE, BUDGET, WEIGHTS))
     try:
         load = replace(load, **changes)
     except SettingsError as error:
@@ -121,10 +138,11 @@ def parse_checkpoint(text: str, load: LoadSettings = LoadSettings()) -> Checkpoi
         name=name,
         source=source,
         revision=revision,
-        base=_base(base, shown),
+        base=_files(BASE, base, shown),
         budget=_budget(budget, shown),
         load=load,
         trust_remote_code=trusted == "yes",
+        weights=_files(WEIGHTS, weights, shown),
     )
 
 
@@ -175,7 +193,7 @@ def _own_name(source: str) -> str:
 
 
 def _changes(query: str, text: str) -> dict[str, str]:
-    known = {field.name for field in fields(LoadSettings)} | {BASE, BUDGET, TRUST}
+    known = {field.name for field in fields(LoadSettings)} | {BASE, BUDGET, TRUST, WEIGHTS}
     changes: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
         # Unlike a form's, a path's + is no space.
@@ -204,18 +222,18 @@ def _check_address(source: str, changes: dict[str, str], text: str) -> None:
             f"--checkpoint {text!r} is no address of a server; write http://HOST:PORT/v1#MODEL"
         )
     for key in (BASE, TRUST):
-        if key in changes:
+        if key in changes and WEIGHTS not in changes:
             raise SettingsError(
                 f"--checkpoint {text!r}: {key} is for files, and a server's model has none here"
             )
 
 
-def _base(given: str | None, text: str) -> str | None:
+def _files(key: str, given: str | None, text: str) -> str | None:
     if given is None:
         return None
     if not given or given.startswith(SERVERS):
         raise SettingsError(
-            f"--checkpoint {text!r}: base is a folder or a hub id; write ?base=path/to/base"
+            f"--checkpoint {text!r}: {key} is a folder or a hub id; write ?{key}=path/to/{key}"
         )
     return given
 

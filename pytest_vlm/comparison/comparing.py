@@ -100,8 +100,8 @@ class Comparing:
             baseline=self._side(baseline, score),
             candidate=self._side(candidate, score),
             maps=lambda chosen: (
-                self._run.relevance_or_none(baseline, chosen),
-                self._run.relevance_or_none(candidate, chosen),
+                self._run.relevance_or_none(baseline, chosen, score.extraction),
+                self._run.relevance_or_none(candidate, chosen, score.extraction),
             ),
             measure=lambda chosen: self._speed.measure(baseline, candidate, chosen),
             looks=lambda chosen: in_looks(chosen, self._dataset()),

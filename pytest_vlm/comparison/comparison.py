@@ -29,6 +29,7 @@ from pytest_vlm.stats.sentence import numbers
 from pytest_vlm.stats.sequential import Stream
 
 USUAL_DISCORDANCE = 0.1
+NO_CEILING = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,4 +280,5 @@ class Comparison:
             sequential=stream,
             target=self.settings.target if stream is not None else "population",
             floor=pairs.chance() + (0.0 if claim == "better" else share),
+            ceiling=NO_CEILING if "baseline" in self.score.needs else 1.0,  # it agrees with itself
         )

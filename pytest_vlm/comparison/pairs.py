@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.predictions import Prediction
@@ -14,11 +15,16 @@ from pytest_vlm.kinds import Kind
 from pytest_vlm.logs.own import write_log
 from pytest_vlm.report.evidence import Flip
 from pytest_vlm.scores.pair_score import PairScore
-from pytest_vlm.scores.score import Score
+from pytest_vlm.scores.score import Case, Score, ScoreValue
 from pytest_vlm.stats.mcnemar import mcnemar_midp
 from pytest_vlm.stats.slices import Slice, find_slices
 
+if TYPE_CHECKING:
+    from pytest_vlm.heatmap.heatmap import Heatmap
+
+Maps = tuple[Sequence["Heatmap | None"], Sequence["Heatmap | None"]]
 UNUSABLE_LIMIT = 0.05
+MAPS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +135,27 @@ class Pairs:
             baseline=replace(before, values=tuple(one for one, _ in sides)),
             candidate=replace(after, values=tuple(other for _, other in sides)),
         )
+
+    def beside_baseline(self, maps: Callable[[Sequence[Sample]], Maps]) -> Pairs:
+        """With the values of a score that sees the baseline's map beside each side's own.
+
+        Few maps are held at a time; the baseline's stands beside itself.
+        """
+        sides = self.baseline, self.candidate
+        values: tuple[list[ScoreValue], ...] = [], []
+        for start in range(0, len(self.samples), MAPS_AT_ONCE):
+            part = slice(start, start + MAPS_AT_ONCE)
+            samples = self.samples[part]
+            found = maps(samples)
+            for side, own, known in zip(sides, found, values, strict=True):
+                cases = zip(samples, side.predictions[part], own, found[0], strict=True)
+                known += self.score(
+                    [Case(sample=s, prediction=p, heatmap=m, baseline=b) for s, p, m, b in cases]
+                )
+        before, after = (
+            replace(side, values=tuple(known)) for side, known in zip(sides, values, strict=True)
+        )
+        return replace(self, baseline=before, candidate=after)
 
     def followed_by(self, others: Pairs) -> Pairs:
         """These samples and some more."""

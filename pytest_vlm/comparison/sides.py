@@ -124,7 +124,9 @@ class Sides:
             candidate=found[self.candidate.name],
             degraded=(degraded or "",) * len(samples),
         )
-        return pairs.judged_by(score) if isinstance(score, PairScore) else pairs
+        if isinstance(score, PairScore):
+            return pairs.judged_by(score)
+        return pairs.beside_baseline(self.maps) if "baseline" in score.needs else pairs
 
     def follow(self, samples: Sequence[Sample], score: Score) -> Iterator[Followed]:
         """All that was answered so far, again and again, until it is all samples.

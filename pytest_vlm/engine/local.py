@@ -27,8 +27,10 @@ from pytest_vlm.engine.generation.timing import FirstToken
 from pytest_vlm.engine.generation.vision import encode_pictures
 from pytest_vlm.engine.loaded import LoadedModel
 from pytest_vlm.engine.loading import choose_device, load_model
-from pytest_vlm.engine.relevance.capture import capture_rows, decoder_attention
-from pytest_vlm.engine.relevance.maps import place_maps
+from pytest_vlm.engine.relevance.capture import decoder_attention
+from pytest_vlm.engine.relevance.explaining import explain, image_token
+from pytest_vlm.engine.relevance.own import brings_relevance
+from pytest_vlm.engine.relevance.placing.queries import without_places
 from pytest_vlm.engine.sharing.weights import storage_sizes
 from pytest_vlm.errors import RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.explanation import MapRequest
@@ -37,11 +39,9 @@ from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.settings import GenerationSettings
 
-LAYERS = 2
-
 
 class LocalEngine:
-    """One checkpoint, loaded: batched generation and attention maps.
+    """One checkpoint, loaded: batched generation and relevance maps.
 
     Args:
         spec: for names in messages.
@@ -65,16 +65,21 @@ class LocalEngine:
         self._model: Any = self._loaded.model
         self._prompting = self._loaded.prompting
         self._events = (*self._loaded.events, *self._prompting.events)
-        self._layers = decoder_attention(self._model, LAYERS)
         self._context = context_length(self._model.config, self._prompting.tokenizer)
         self._config: tuple[GenerationSettings, Any] | None = None
 
     @property
     def no_relevance(self) -> str:
         """Why there are no maps; empty where there are."""
-        if self._image_token is None:
+        if image_token(self._model.config) is None:
             return "its configuration names no image token"
-        return "" if self._layers else "its decoder does not use transformers' attention interface"
+        if brings_relevance(self._model):
+            return ""
+        if why := without_places(self._model.config):
+            return why
+        if decoder_attention(self._model):
+            return ""
+        return "its decoder does not use transformers' attention interface"
 
     def predict(
         self, batches: Iterable[Sequence[Sample]], settings: GenerationSettings
@@ -177,7 +182,6 @@ class LocalEngine:
             number=number,
         )
 
-    @torch.inference_mode()
     def relevance(
         self,
         samples: Sequence[Sample],
@@ -185,45 +189,35 @@ class LocalEngine:
         settings: GenerationSettings,
         wanted: MapRequest = MapRequest(),
     ) -> list[Heatmap]:
-        """Attention of the answer's tokens to the visual ones: mean of heads and last two layers.
+        """What of the pictures the answers rest on, by one of the methods of engine/relevance.
 
-        The answer is put behind the prompt and read once more, so it may come from anywhere. Row t
-        of the attention is that of the position which predicts answer token t.
+        The answer is put behind the prompt and read once more, so it may come from anywhere.
 
         Raises:
-            RelevanceUnavailable: tiles, no reachable attention, or one that is not finite.
+            RelevanceUnavailable: an unknown method, or one that cannot be had of this checkpoint.
             SamplesError: a sample has no picture, or one that cannot be opened.
         """
         without = [sample.id for sample in samples if not sample.frames]
         if without:
             raise SamplesError(f"{without[0]} has no picture to look at")
-        if self.no_relevance:
-            raise RelevanceUnavailable(f"{self.name} gives no relevance map: {self.no_relevance}")
         questions, batch = self._encode_askable(next(decode_ahead([samples], settings)), settings)
         refused = [(q.sample.id, q.problem) for q in questions if q.problem]
         if refused:
             raise SamplesError(": ".join(refused[0]))
         if batch is None:
             return []
-        prompt = batch.inputs["input_ids"].shape[1]
-        answers = [self._answer_tokens(prediction) for prediction in predictions]
-        longest = max(map(len, answers))
-        inputs = self._append(batch.inputs, answers, longest)
-        rows = torch.arange(prompt - 1, prompt - 1 + longest, device=self.device)
-        rows = rows.expand(len(samples), -1)
-        with capture_rows(self._model, self._layers, rows) as captured:
-            self._model(**inputs, use_cache=False, logits_to_keep=1)
-        if len(captured) != len(self._layers):
-            raise RelevanceUnavailable(f"{self.name}: its decoder's attention could not be read")
-        weights = torch.stack(captured).mean(0)
-        lengths = torch.tensor([len(row) for row in answers], device=self.device)
-        spoken = torch.arange(longest, device=self.device) < lengths[:, None]
-        mean = (weights * spoken[..., None]).sum(1) / lengths[:, None]
-        if not mean.isfinite().all():
-            raise RelevanceUnavailable(f"{self.name}: its attention is not finite; look for NaN")
-        places = [picture_places(sample, settings.video_frames) for sample in samples]
-        visual, processor = self._visual(batch).cpu().numpy(), self._prompting.image_processor
-        return place_maps(mean[:, :prompt].cpu().numpy(), visual, batch, places, processor)
+        try:
+            return explain(
+                self._model,
+                batch,
+                [prediction.completions[0] for prediction in predictions],
+                wanted,
+                tokenizer=self._prompting.tokenizer,
+                image_processor=self._prompting.image_processor,
+                places=[picture_places(sample, settings.video_frames) for sample in samples],
+            )
+        except RelevanceUnavailable as error:
+            raise RelevanceUnavailable(f"{self.name} gives no relevance map: {error}") from error
 
     def storages(self) -> Mapping[tuple[str, int], int]:
         """Bytes of each piece of memory under its weights, by device and address."""
@@ -240,15 +234,9 @@ class LocalEngine:
 
     def close(self) -> None:
         """Drop the model."""
-        del self._loaded, self._model, self._layers
+        del self._loaded, self._model
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
-
-    @property
-    def _image_token(self) -> int | None:
-        config = self._model.config
-        token = getattr(config, "image_token_id", None)
-        return token if token is not None else getattr(config, "image_token_index", None)
 
     def _encode_askable(
         self, questions: list[Question], settings: GenerationSettings
@@ -294,29 +282,6 @@ class LocalEngine:
     def _end_tokens(self) -> frozenset[int]:
         return end_tokens(self._model, self._prompting.tokenizer)
 
-    def _answer_tokens(self, prediction: Prediction) -> list[int]:
-        completion = prediction.completions[0]
-        text = completion.answer or completion.reasoning or completion.raw
-        tokens = self._prompting.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return list(tokens) or [self._prompting.tokenizer.pad_token_id]
-
-    def _append(
-        self, inputs: dict[str, torch.Tensor], answers: list[list[int]], longest: int
-    ) -> dict[str, torch.Tensor]:
-        pad = self._prompting.tokenizer.pad_token_id
-        ids = torch.tensor([row + [pad] * (longest - len(row)) for row in answers])
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in answers])
-        shape = inputs["input_ids"].shape
-        extended = dict(inputs)
-        tails = {"input_ids": ids, "attention_mask": mask}
-        if "paligemma" in str(self._model.config.model_type):
-            tails["token_type_ids"] = torch.ones_like(ids)  # 0 would let the prompt see the answer
-        for name, value in inputs.items():
-            if value.shape == shape and not value.is_floating_point():
-                tail = tails.get(name, torch.zeros_like(ids))
-                extended[name] = torch.cat([value, tail.to(value)], dim=1)
-        return extended
-
     def _visual(self, batch: EncodedBatch) -> torch.Tensor:
-        token = -1 if self._image_token is None else self._image_token
-        return batch.inputs["input_ids"].eq(token)
+        token = image_token(self._model.config)
+        return batch.inputs["input_ids"].eq(-1 if token is None else token)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_vlm.checkpoint.pool.pool import EnginePool
+from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.evaluation.batch_plan import Batch, plan_batches
 from pytest_vlm.evaluation.explanation import MapRequest, Span, answer_span
 from pytest_vlm.evaluation.keys import heatmap_key
+from pytest_vlm.evaluation.map_cost import MapCost
 from pytest_vlm.evaluation.predictions import Prediction
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity
@@ -45,14 +47,24 @@ class Explaining:
         asking: told of how many samples a map is wanted next; of none before a checkpoint is
             loaded.
         progress: told how far it is.
+        told: told what maps will cost that take more than one forward pass a sample.
+        budget: most forward passes that one question for such maps may take.
     """
 
     def __init__(
-        self, *, pool: EnginePool, asking: Callable[[int], None], progress: Progress
+        self,
+        *,
+        pool: EnginePool,
+        asking: Callable[[int], None],
+        progress: Progress,
+        told: Callable[[CheckpointSpec, str], None],
+        budget: int,
     ) -> None:
         self._pool = pool
         self._asking = asking
         self._progress = progress
+        self._told = told
+        self._budget = budget
 
     def explain(
         self,
@@ -93,6 +105,7 @@ class Explaining:
         """One map a sample, in order; those that are not known are made and kept.
 
         Raises:
+            RelevanceBudgetError: they would take too many forward passes; none was made.
             RelevanceUnavailable: the checkpoint gives none.
         """
         known = dict(enumerate(who.store.heatmaps(asked.keys)))
@@ -112,10 +125,11 @@ class Explaining:
         """Make the maps of every batch that misses one, and keep them."""
         todo = [b for b in asked.batches if any(known[place] is None for place in b.positions)]
         done, total = 0, sum(len(batch.positions) for batch in todo)
+        self._announce(who.spec, asked, [place for b in todo for place in b.positions])
         for batch in todo:
             self._progress(f"{who.spec.name}: maps", done, total)
             self._asking(0)
-            with self._pool.lease(who.spec) as engine:
+            with self._pool.lease(who.spec.explained_by) as engine:
                 self._asking(len(batch.positions))
                 maps = engine.relevance(
                     [asked.samples[place] for place in batch.positions],
@@ -133,3 +147,14 @@ class Explaining:
             done += len(maps)
         if todo:
             self._progress(f"{who.spec.name}: maps", total, total)
+
+    def _announce(self, spec: CheckpointSpec, asked: Explained, places: Sequence[int]) -> None:
+        """Say what it will cost, or refuse it, before a model is loaded for it."""
+        cost = MapCost.of(
+            asked.method,
+            [asked.samples[place] for place in places],
+            [asked.predictions[place] for place in places],
+        )
+        cost.check(spec.name, self._budget)
+        if cost.more_than_one_a_sample:
+            self._told(spec, str(cost))

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.errors import RelevanceUnavailable
+from pytest_vlm.errors import RelevanceBudgetError, RelevanceUnavailable
 from pytest_vlm.evaluation.answering import Answering
 from pytest_vlm.evaluation.batch_plan import LOOK
 from pytest_vlm.evaluation.dataset import Dataset
@@ -49,6 +49,7 @@ class EvaluationRun:
             when they were first asked for.
         measure: measures the memory of a checkpoint while it answers.
         progress: told how far it is.
+        told: told what a reviewer should know of how an answer or a map came about.
         look: batches are made of so many samples of the dataset at a time.
     """
 
@@ -64,6 +65,7 @@ class EvaluationRun:
         evaluated: Callable[[CheckpointSpec, Sequence[Prediction], Sequence[Prediction]], None],
         measure: Callable[[CheckpointSpec], AbstractContextManager[object]],
         progress: Progress,
+        told: Callable[[CheckpointSpec, str], None] = lambda spec, event: None,
         look: int = LOOK,
     ) -> None:
         self._asked = generation
@@ -79,7 +81,13 @@ class EvaluationRun:
             progress=progress,
             look=look,
         )
-        self._explaining = Explaining(pool=pool, asking=ladder.asking, progress=progress)
+        self._explaining = Explaining(
+            pool=pool,
+            asking=ladder.asking,
+            progress=progress,
+            told=told,
+            budget=relevance.budget,
+        )
         self._anew: MemoryStore | None = None
 
     def measure_anew(self, on: bool) -> None:
@@ -145,6 +153,7 @@ class EvaluationRun:
             extraction: takes the final answer out of the whole text; that part is explained.
 
         Raises:
+            RelevanceBudgetError: they would take too many forward passes; none was made.
             RelevanceUnavailable: the checkpoint gives none.
         """
 
@@ -209,14 +218,18 @@ class EvaluationRun:
         return [value for value in known.values() if value is not None]
 
     def relevance_or_none(
-        self, spec: CheckpointSpec, samples: Sequence[Sample]
+        self,
+        spec: CheckpointSpec,
+        samples: Sequence[Sample],
+        extraction: Sequence[Extractor] = (),
     ) -> Sequence[Heatmap | None]:
-        """Maps as evidence: None where the checkpoint gives none, or a sample has no picture."""
+        """Maps as evidence: None where there are none, or they are dear, or there is no picture."""
         pictured = [sample for sample in samples if sample.frames]
         try:
-            maps = dict(zip(map(id, pictured), self.relevance(spec, pictured), strict=True))
-        except RelevanceUnavailable:
-            maps = {}
+            made = self.relevance(spec, pictured, extraction=extraction)
+        except (RelevanceBudgetError, RelevanceUnavailable):
+            return [None] * len(samples)
+        maps = dict(zip(map(id, pictured), made, strict=True))
         return [maps.get(id(sample)) for sample in samples]
 
     def _on_one_rung(self, spec: CheckpointSpec, ask: Callable[[Identity], T]) -> T:

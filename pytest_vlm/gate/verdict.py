@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 
 from pytest_vlm.gate.family import family_of, found_together
+from pytest_vlm.gate.goldens import shared_goldens
 from pytest_vlm.gate.plan import PlannedTest, TestOutcome
 from pytest_vlm.report.model import (
     ANCHORED,
@@ -58,6 +59,7 @@ def decide(
         ("HOLD", [_told(c) for c in claims if c.verdict == "fail"]),
         ("HOLD", list(found_together(records, candidate, alpha))),
         ("HOLD", [f"golden {g.golden}: {g.sentence}" for g in goldens if g.verdict in BROKEN]),
+        ("HOLD", list(shared_goldens(goldens))),
         ("HOLD", list(_failed(others, outcomes, [*claims, *goldens]))),
         ("HOLD", list(_over_the_limit(own, outcomes, records))),
         ("HOLD", list(_missing(own, outcomes, records, claims))),

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.golden.accept import accept_command, pending_store
-from pytest_vlm.golden.comparison import GoldenComparison, Tolerance, compare_maps
-from pytest_vlm.golden.store import Golden, GoldenStore, Provenance
+from pytest_vlm.golden.calibration import Calibration
+from pytest_vlm.golden.case import GoldenCase
+from pytest_vlm.golden.comparison import GoldenComparison, compare_maps, identical
+from pytest_vlm.golden.golden import Golden, Provenance, map_digest
+from pytest_vlm.golden.image_check import ImageCheck
+from pytest_vlm.golden.image_comparison import Box
+from pytest_vlm.golden.image_source import Source
+from pytest_vlm.golden.image_tolerance import ImageTolerance
+from pytest_vlm.golden.store import StoredGolden
+from pytest_vlm.golden.tolerance import Tolerance, tolerance_of
 from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.heatmap.metrics import MapDistance
 from pytest_vlm.heatmap.rendering import overlay, png
 from pytest_vlm.paths import readable
-from pytest_vlm.report.evidence import EvidenceFolder
-from pytest_vlm.report.model import GoldenMeasure, GoldenRecord, Record
+from pytest_vlm.report.evidence import EvidenceFolder, Shown
+
+MAP = "map"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,140 +30,180 @@ class GoldenCheck:
     """One golden of one test, to be checked against one candidate's map.
 
     Attributes:
-        id: test without parameters, a slash, and the name given.
-        report: the run's folder, where a map that does not match waits for a person.
-        accept: take every map that is checked as the new golden.
-        degraded: how the run answers otherwise than asked, since memory ran out; empty where it
-            does not.
+        case: which golden, whose, and where it lies.
+        provenance: of a map that the candidate made; of None, of something else that it made.
+        baseline_map: the baseline's, to be shown beside a map that there is something to review of.
+        remake: makes the map of a sample's answer anew, otherwise batched in each run; given the
+            method and the number of the run.
+        evidence: takes the pictures.
     """
 
-    id: str
-    test: str
-    candidate: str
-    accepted: GoldenStore
-    report: Path
-    accept: bool
-    provenance: Callable[[Heatmap], Provenance]
-    baseline_map: Callable[[Sample], Heatmap | None]
+    case: GoldenCase
+    provenance: Callable[[Heatmap | None], Provenance]
+    baseline_map: Callable[[Heatmap], Heatmap | None]
+    remake: Callable[[Sample, str | None, int], Heatmap]
     evidence: EvidenceFolder
-    record: Callable[[Record], None]
-    degraded: Callable[[], str] = lambda: ""
 
-    def check(self, heatmap: Heatmap, *, tolerance: Tolerance = Tolerance()) -> None:
+    def check(self, heatmap: Heatmap, *, tolerance: Tolerance | str = "strict") -> None:
         """Compare with the accepted map.
 
         A missing or different golden leaves a pending one in the run's folder.
 
+        Args:
+            heatmap: what ``relevance(sample)`` gave.
+            tolerance: ``strict``, ``tolerant``, or limits of the test's own.
+
         Raises:
             AssertionError: there is no golden, or the map is not within the tolerance.
-            GoldenError: the golden cannot be read, or the map does not say whose answer it is.
+            GoldenError: the golden cannot be read, another test or map has the same id, or the map
+                does not say whose answer it is.
         """
         __tracebackhide__ = True
+        limits, case = tolerance_of(tolerance), self.case
         sample = heatmap.sample
         if sample is None:
             raise GoldenError(
                 "this map does not say whose answer it explains; use relevance(sample)"
             )
-        golden = self.accepted.load(self.id)
-        if self.accept:
-            self._save(self.accepted, heatmap, sample, accepted=True)
-            self._pending.delete(self.id)
-            self._record(golden, heatmap, sample, "accepted", "Accepted as the new golden.")
+        digest = map_digest(heatmap)
+        case.claim(case.id, case.test, f"{sample.digest} {digest}")
+        goldens = case.goldens(MAP)
+        if case.accepting:
+            self._accept(goldens, heatmap, sample)
             return
-        if golden is None:
-            self._save(self._pending, heatmap, sample)
-            where = readable(self._pending.folder)
-            sentence = f"No golden was accepted yet; a pending one is in {where}."
-            self._record(None, heatmap, sample, "missing", sentence)
-            raise AssertionError(f"golden {self.id}: {sentence} {self._next_step()}")
-        found = self._compare(golden, heatmap, sample, tolerance)
-        distance = found.distance
-        if not found.problem and distance is not None:
-            sentence = (
-                f"Correlation {distance.pearson:.4f} (at least {tolerance.pearson}), largest "
-                f"deviation {distance.max_deviation:.2f} (at most {tolerance.max_deviation})."
-            )
-            self._pending.delete(self.id)
-            self._record(golden, heatmap, sample, "pass", sentence, found, tolerance)
-            return
-        self._save(self._pending, heatmap, sample)
-        sentence = f"Not the accepted map: {found.problem}."
-        self._record(golden, heatmap, sample, "fail", sentence, found, tolerance)
-        raise AssertionError(
-            f"golden {self.id}, {self.candidate}: {sentence} Look at the report; if the new map is "
-            f"right: {self._next_step()}"
+        if not goldens:
+            raise AssertionError(self._missing(heatmap, sample))
+        compared = [
+            (stored, _compare(stored, digest, heatmap, sample, limits)) for stored in goldens
+        ]
+        stored, found = max(compared, key=lambda pair: pair[1].nearness)
+        if found.problem:
+            raise AssertionError(self._different(stored, found, heatmap, sample))
+        case.forget_pending()
+        case.note(
+            "pass",
+            found.sentence,
+            subject=MAP,
+            golden=stored.provenance,
+            measures=found.measures,
         )
 
-    @property
-    def _pending(self) -> GoldenStore:
-        return pending_store(self.report, self.candidate)
-
-    def _compare(
-        self, golden: Golden, heatmap: Heatmap, sample: Sample, tolerance: Tolerance
-    ) -> GoldenComparison:
-        if golden.provenance.sample_digest != sample.digest:
-            return GoldenComparison(
-                distance=None,
-                problem=f"it was accepted for another sample ({golden.provenance.sample_id!r}, "
-                "or the same with other content)",
-            )
-        return compare_maps(golden.heatmap, heatmap, tolerance)
-
-    def _save(
-        self, store: GoldenStore, heatmap: Heatmap, sample: Sample, *, accepted: bool = False
-    ) -> None:
-        provenance = self.provenance(heatmap)
-        if accepted:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            reason = "; ".join(filter(None, ("--vlm-accept-goldens", self.degraded())))
-            provenance = replace(provenance, accepted=now, reason=reason)
-        picture = png(overlay(sample.frames[0].open(), heatmap))
-        store.save(Golden(id=self.id, heatmap=heatmap, picture=picture, provenance=provenance))
-
-    def _record(
+    def check_image(
         self,
-        golden: Golden | None,
-        heatmap: Heatmap,
-        sample: Sample,
-        verdict: str,
-        sentence: str,
-        found: GoldenComparison | None = None,
-        tolerance: Tolerance = Tolerance(),
+        picture: Source,
+        *,
+        tolerance: ImageTolerance | str = "exact",
+        ignore: Sequence[Box] = (),
     ) -> None:
-        distance = found.distance if found is not None else None
-        if degraded := self.degraded():
-            sentence = f"{sentence} Degraded: {degraded}."
-        self.record(
-            GoldenRecord(
-                test=self.test,
-                candidate=self.candidate,
-                golden=self.id,
-                verdict=verdict,
-                sentence=sentence,
-                measures=() if distance is None else _measures(distance, tolerance),
-                evidence=self.evidence.write_golden(
-                    f"{self.test} {self.id}",
-                    sample,
-                    golden=golden.heatmap if golden is not None else None,
-                    baseline=self.baseline_map(sample),
-                    candidate=heatmap,
-                ),
-                accept=self._next_step() if verdict in ("fail", "missing") else "",
-            )
+        """Compare a picture, e.g. a screenshot of the app, with the accepted one.
+
+        A missing or different golden leaves a pending one in the run's folder.
+
+        Args:
+            picture: PNG bytes, the path of a PNG, or a PIL image; compared as it is, with its
+                mode, its depth and its alpha.
+            tolerance: ``exact``, ``screenshot``, or limits of the test's own.
+            ignore: boxes (x0, y0, x1, y1) in pixels that do not count.
+
+        Raises:
+            AssertionError: there is no golden, or the picture is not within the tolerance.
+            GoldenError: the golden or the picture cannot be read, another test has the same id, or
+                a box or a tolerance that cannot be meant.
+        """
+        __tracebackhide__ = True
+        ImageCheck(
+            case=self.case, provenance=lambda: self.provenance(None), evidence=self.evidence
+        ).check(picture, tolerance=tolerance, ignore=ignore)
+
+    def calibrate(self, sample: Sample, *, runs: int = 5, method: str | None = None) -> None:
+        """Measure how much this device's maps differ from run to run, and propose a tolerance.
+
+        Makes the map of the sample's answer `runs` times, not from the cache and otherwise batched
+        each time. Never passes and changes nothing: with what it found, write the tolerance into
+        the test and call `check` again.
+
+        Raises:
+            AssertionError: always, with the numbers and the tolerance to write.
+            GoldenError: fewer than two runs.
+        """
+        __tracebackhide__ = True
+        maps = [self.remake(sample, method, run) for run in range(runs)]
+        stored = self.case.goldens(MAP)
+        goldens = [one.unpack().heatmap for one in stored]
+        found = Calibration.of(maps, [one for one in goldens if one is not None])
+        self.case.note(
+            "fail",
+            found.sentence,
+            subject=MAP,
+            golden=stored[0].provenance if stored else None,
+            measures=found.measures,
+        )
+        raise AssertionError(f"golden {self.case.id}, {self.case.candidate}: {found}")
+
+    def _accept(self, before: list[StoredGolden], heatmap: Heatmap, sample: Sample) -> None:
+        self.case.accept(self._golden(heatmap, sample))
+        evidence = self._evidence(before[0] if before else None, heatmap, sample)
+        self.case.note("accepted", "Accepted as the new golden.", subject=MAP, evidence=evidence)
+
+    def _missing(self, heatmap: Heatmap, sample: Sample) -> str:
+        case = self.case
+        case.leave_pending(self._golden(heatmap, sample))
+        where = readable(case.pending.folder)
+        sentence = f"No golden was accepted yet; a pending one is in {where}."
+        evidence = self._evidence(None, heatmap, sample)
+        case.note("missing", sentence, subject=MAP, evidence=evidence)
+        return f"golden {case.id}: {sentence} {case.next_step}"
+
+    def _different(
+        self, stored: StoredGolden, found: GoldenComparison, heatmap: Heatmap, sample: Sample
+    ) -> str:
+        case = self.case
+        case.leave_pending(self._golden(heatmap, sample))
+        case.note(
+            "fail",
+            found.sentence,
+            subject=MAP,
+            golden=stored.provenance,
+            measures=found.measures,
+            evidence=self._evidence(stored, heatmap, sample),
+        )
+        return (
+            f"golden {case.id}, {case.candidate}: {found.sentence} Look at the report; if the new "
+            f"map is right: {case.next_step}"
         )
 
-    def _next_step(self) -> str:
-        return accept_command(self.report, self.candidate, self.id, self.accepted.folder)
+    def _golden(self, heatmap: Heatmap, sample: Sample) -> Golden:
+        shown = Shown.of(sample, [heatmap])
+        part = heatmap.on(shown.medium, shown.frame) or heatmap
+        return Golden(
+            id=self.case.id,
+            heatmap=heatmap,
+            picture=png(overlay(shown.image.open(), part, top=float(heatmap.values.max()))),
+            provenance=self.provenance(heatmap),
+        )
+
+    def _evidence(self, before: StoredGolden | None, heatmap: Heatmap, sample: Sample) -> str:
+        return self.evidence.write_golden(
+            f"{self.case.test} {self.case.id}",
+            sample,
+            golden=None if before is None else before.unpack().heatmap,
+            baseline=self.baseline_map(heatmap),
+            candidate=heatmap,
+        )
 
 
-def _measures(distance: MapDistance, tolerance: Tolerance) -> tuple[GoldenMeasure, ...]:
-    numbers = (
-        GoldenMeasure(name="correlation", value=distance.pearson, limit=tolerance.pearson),
-        GoldenMeasure(
-            name="largest deviation",
-            value=distance.max_deviation,
-            limit=tolerance.max_deviation,
-            better="lower",
-        ),
-    )
-    return tuple(number for number in numbers if math.isfinite(number.value))
+def _compare(
+    stored: StoredGolden, digest: str, heatmap: Heatmap, sample: Sample, tolerance: Tolerance
+) -> GoldenComparison:
+    origin = stored.provenance
+    if origin.sample_digest != sample.digest:
+        return GoldenComparison(
+            distance=None,
+            problem=f"it was accepted for another sample ({origin.sample_id!r}, or the same with "
+            "other content)",
+        )
+    if stored.digest == digest:
+        return identical(tolerance)
+    golden = stored.unpack().heatmap
+    assert golden is not None  # goldens of images were refused before
+    return compare_maps(golden, heatmap, tolerance)

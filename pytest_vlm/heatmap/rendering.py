@@ -3,51 +3,126 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
+from pytest_vlm.heatmap.bar import BAR_WIDTH, GAP, with_bar
+from pytest_vlm.heatmap.colours import DIVERGING, SEQUENTIAL, Scale, colours_of, number
 from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.heatmap.raster import cells_on_top, interpolated, nearest
+
+__all__ = [
+    "BAR_WIDTH",
+    "GAP",
+    "difference",
+    "fit_for_review",
+    "overlay",
+    "png",
+    "selection",
+]
 
 SMALLEST_EDGE, LARGEST_EDGE = 224, 768
-BAR_WIDTH = 10
-OPACITY = 0.62
+OPACITY = 0.8
+FAINT = 0.4  # of it, for values around zero
+MIDDLE_GREY = 128
+LEAST_REACH = 0.1
+REJECTED, REJECTED_OPACITY = (214, 40, 40), 0.55
+KEPT, KEPT_INSIDE = (255, 255, 255), (16, 16, 16)  # to be seen on anything
 
-# Colours at equal steps: dark to light with even changes in lightness, and blue-white-red.
-SEQUENTIAL = (
-    (13, 8, 65),
-    (84, 16, 110),
-    (158, 41, 99),
-    (217, 79, 61),
-    (248, 142, 9),
-    (252, 230, 130),
-)
-DIVERGING = ((33, 92, 165), (139, 187, 218), (245, 245, 245), (238, 150, 120), (178, 24, 43))
+Interpolation = Literal["nearest", "bilinear"]
+Pixels = NDArray[np.float32]
 
 
-def overlay(picture: Image.Image, heatmap: Heatmap, *, top: float | None = None) -> Image.Image:
-    """The picture under its map, with a colour bar on the right.
+def overlay(
+    picture: Image.Image,
+    heatmap: Heatmap,
+    *,
+    top: float | None = None,
+    opacity: float = OPACITY,
+    interpolation: Interpolation = "nearest",
+) -> Image.Image:
+    """The picture in grey under its map, with a colour bar on the right.
 
     Args:
-        picture: the original RGB picture the first medium's boxes refer to.
-        heatmap: drawn cell by cell.
+        picture: the original picture that the boxes of the map's first cell refer to; cells of
+            other pictures are left out. Where cells overlap, the smaller ones are drawn on top.
+        heatmap: what is drawn.
         top: the value at the top of the colour scale; by default the map's maximum. Maps that are
-            compared need one scale.
+            compared need one scale: the golden's. What is larger has the colour of the top.
+        opacity: 0 to 1, of the largest values; small ones hide less of the picture.
+        interpolation: ``nearest`` shows the cells as they are, ``bilinear`` is linear between
+            the centres of neighbours.
     """
     scale = float(heatmap.values.max()) if top is None else top
-    shares = heatmap.values / scale if scale > 0 else np.zeros_like(heatmap.values)
-    colours = _colours(np.clip(shares, 0, 1), SEQUENTIAL)
-    return _draw(picture, heatmap, colours, SEQUENTIAL)
+    shares = heatmap.values / np.float32(scale) if scale > 0 else np.zeros_like(heatmap.values)
+    canvas = _Canvas(picture, heatmap, opacity, interpolation)
+    return canvas.draw(np.minimum(shares, 1), SEQUENTIAL, 0, (number(max(scale, 0)), "", "0"))
 
 
-def difference(picture: Image.Image, golden: Heatmap, other: Heatmap) -> Image.Image:
-    """Where the other map has a larger (red) or smaller (blue) share of its mass."""
+def difference(
+    picture: Image.Image,
+    golden: Heatmap,
+    other: Heatmap,
+    *,
+    opacity: float = OPACITY,
+    interpolation: Interpolation = "nearest",
+) -> Image.Image:
+    """Where the other map has a larger (red) or smaller (blue) share of its mass.
+
+    The numbers on the bar are in the golden's maximum, so the end that is reached is the
+    `max_deviation` of the two. Differences below a tenth stay pale, however small all are.
+
+    Raises:
+        ValueError: the maps do not have as many cells.
+    """
+    if golden.values.shape != other.values.shape:
+        raise ValueError(
+            f"maps of {golden.values.size} and {other.values.size} cells have no difference"
+        )
     p = golden.values / max(float(golden.values.sum()), 1e-30)
     q = other.values / max(float(other.values.sum()), 1e-30)
-    reach = max(float(p.max()), 1e-30)
-    colours = _colours(np.clip((q - p) / reach / 2 + 0.5, 0, 1), DIVERGING)
-    return _draw(picture, golden, colours, DIVERGING)
+    signed = (q - p) / np.float32(max(float(p.max()), 1e-30))
+    reach = max(float(np.abs(signed).max()), LEAST_REACH)
+    canvas = _Canvas(picture, golden, opacity, interpolation)
+    labels = f"+{number(reach)}", "0", f"-{number(reach)}"
+    return canvas.draw((signed / reach).astype(np.float32), DIVERGING, -1, labels)
+
+
+def selection(picture: Image.Image, boxes: ArrayLike, kept: ArrayLike) -> Image.Image:
+    """Which patches of the picture a model kept: outlined; the rejected ones in translucent red.
+
+    Args:
+        picture: the original picture.
+        boxes: (n, 4) x0, y0, x1, y1 of its patches in original pixels.
+        kept: (n,) bool, or the numbers of the kept ones.
+
+    Raises:
+        ValueError: `kept` does not fit the boxes.
+    """
+    cells = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+    chosen = np.asarray(kept)
+    if chosen.dtype != np.bool_:
+        if chosen.size and not (chosen.min() >= 0 and chosen.max() < len(cells)):
+            raise ValueError(f"patches are numbered from 0 to {len(cells) - 1}, found {chosen}")
+        chosen = np.isin(np.arange(len(cells)), chosen)
+    if chosen.shape != (len(cells),):
+        raise ValueError(f"{len(cells)} patches need as many answers, found {chosen.shape}")
+    base = fit_for_review(picture.convert("RGB"))
+    factor = base.width / picture.width
+    numbers = cells_on_top(cells * np.float32(factor), base.size)
+    states = np.append(chosen.astype(np.int8), np.int8(-1))[numbers]
+    pixels = _array(base)
+    red = np.float32(REJECTED_OPACITY)
+    rejected = states == 0
+    pixels[rejected] = pixels[rejected] * (1 - red) + np.array(REJECTED, dtype=np.float32) * red
+    inner, outer = _borders(numbers)
+    pixels[inner & (states == 1)] = KEPT_INSIDE
+    pixels[outer & (states == 1)] = KEPT
+    return _image(pixels)
 
 
 def png(image: Image.Image) -> bytes:
@@ -69,39 +144,70 @@ def fit_for_review(picture: Image.Image) -> Image.Image:
     )
 
 
-def _draw(
-    picture: Image.Image,
-    heatmap: Heatmap,
-    colours: NDArray[np.uint8],
-    scale: tuple[tuple[int, int, int], ...],
-) -> Image.Image:
-    base = fit_for_review(picture.convert("L").convert("RGB"))
-    factor = base.width / picture.width
-    layer = base.copy()
-    pen = ImageDraw.Draw(layer)
-    first = heatmap.media[0], heatmap.frame[0]
-    for box, colour, medium, frame in zip(
-        heatmap.boxes, colours, heatmap.media, heatmap.frame, strict=True
-    ):
-        if (medium, frame) == first:
-            x0, y0, x1, y1 = (float(edge) * factor for edge in box)
-            pen.rectangle((x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), fill=tuple(map(int, colour)))
-    blended = Image.blend(base, layer, OPACITY)
-    framed = Image.new("RGB", (base.width + 4 + BAR_WIDTH, base.height), (255, 255, 255))
-    framed.paste(blended, (0, 0))
-    framed.paste(_bar(base.height, scale), (base.width + 4, 0))
-    return framed
+@dataclass(frozen=True)
+class _Canvas:
+    """A picture in grey and the cells of a map that lie on it."""
+
+    picture: Image.Image
+    cells: Heatmap
+    opacity: float
+    interpolation: Interpolation
+
+    def draw(
+        self, values: NDArray[np.float32], scale: Scale, low: int, labels: tuple[str, str, str]
+    ) -> Image.Image:
+        """The cells in their colours, with a bar.
+
+        Args:
+            values: (n,) of all the map's cells, from `low` to 1.
+            scale: of colours.
+            low: 0, or -1 for values around zero.
+            labels: at the bar's top, middle and bottom.
+        """
+        base = fit_for_review(self.picture.convert("L").convert("RGB"))
+        cells = self.cells
+        here = (cells.media == cells.media[0]) & (cells.frame == cells.frame[0])
+        factors = base.width / self.picture.width, base.height / self.picture.height
+        boxes = cells.boxes[here] * np.array(factors * 2, dtype=np.float32)
+        spread = interpolated if self.interpolation == "bilinear" else nearest
+        column = np.linspace(1, low, base.height, dtype=np.float32)[:, None]
+        ground = np.full((*column.shape, 3), MIDDLE_GREY, dtype=np.float32)
+        return with_bar(
+            _image(self._blend(_array(base), spread(values[here], boxes, base.size), scale, low)),
+            self._blend(ground, column, scale, low),
+            labels,
+        )
+
+    def _blend(self, below: Pixels, values: Pixels, scale: Scale, low: int) -> Pixels:
+        """Colours over what is below: opaque as the value is large; none where there is none."""
+        known = ~np.isnan(values)
+        values = np.where(known, values, 0)
+        opacity = np.where(known, self.opacity * (FAINT + (1 - FAINT) * np.abs(values)), 0)
+        colours = colours_of((values - low) / (1 - low), scale)
+        return below + opacity[..., None].astype(np.float32) * (colours - below)
 
 
-def _bar(height: int, scale: tuple[tuple[int, int, int], ...]) -> Image.Image:
-    column = _colours(np.linspace(1, 0, height), scale)
-    return Image.fromarray(np.repeat(column[:, None], BAR_WIDTH, axis=1))
+def _array(image: Image.Image) -> Pixels:
+    return np.asarray(image, dtype=np.float32).copy()
 
 
-def _colours(
-    shares: NDArray[np.floating], scale: tuple[tuple[int, int, int], ...]
-) -> NDArray[np.uint8]:
-    stops = np.linspace(0, 1, len(scale))
-    table = np.asarray(scale, dtype=np.float64)
-    channels = [np.interp(shares, stops, table[:, channel]) for channel in range(3)]
-    return np.stack(channels, axis=-1).round().astype(np.uint8)
+def _image(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(np.clip(pixels + 0.5, 0, 255).astype(np.uint8))
+
+
+def _borders(numbers: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels within two, and within one, of another cell's or of the picture's edge."""
+    outer = np.ones(numbers.shape, dtype=bool)
+    middle = numbers[1:-1, 1:-1]
+    outer[1:-1, 1:-1] = (
+        (numbers[:-2, 1:-1] != middle)
+        | (numbers[2:, 1:-1] != middle)
+        | (numbers[1:-1, :-2] != middle)
+        | (numbers[1:-1, 2:] != middle)
+    )
+    inner = outer.copy()
+    inner[1:] |= outer[:-1]
+    inner[:-1] |= outer[1:]
+    inner[:, 1:] |= outer[:, :-1]
+    inner[:, :-1] |= outer[:, 1:]
+    return inner, outer

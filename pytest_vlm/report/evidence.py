@@ -7,13 +7,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from pytest_vlm.evaluation.samples import Image, Sample, Video
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import difference, fit_for_review, overlay, png
 
 PICTURED = 12
+THUMBNAIL = 256  # pixels of the longer edge of what a golden's maps are about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,29 +104,40 @@ class EvidenceFolder:
         baseline: Heatmap | None,
         candidate: Heatmap,
     ) -> str:
-        """The golden's map, both checkpoints' maps and the difference, on the golden's scale."""
+        """The golden's map, both checkpoints' maps and the difference, on the golden's scale.
+
+        A map with nothing in the picture that is shown is left out, and so is the difference of
+        maps whose cells do not lie in the same places.
+        """
         maps = {"golden": golden, "baseline": baseline, "candidate": candidate}
         shown = Shown.of(sample, [golden or candidate])
         picture = shown.image.open()
         on_it = shown.parts(maps)
-        target = self._target(name)
         top = float((golden or candidate).values.max())
         drawn = {key: overlay(picture, heatmap, top=top) for key, heatmap in on_it.items()}
-        if {"golden", "candidate"} <= on_it.keys():
-            accepted, new = on_it["golden"], on_it["candidate"]
-            if accepted.boxes.shape == new.boxes.shape:
-                drawn["difference"] = difference(picture, accepted, new)
-        entry = {
-            "id": sample.id,
-            "query": sample.query,
-            "image": "image.png",
-            "picture": shown.caption,
-        }
-        (target / "image.png").write_bytes(png(fit_for_review(picture)))
-        for key, image in drawn.items():
-            (target / f"{key}.png").write_bytes(png(image))
-            entry[key] = f"{key}.png"
-        return self._finish(target, "golden.json", entry)
+        accepted, new = on_it.get("golden"), on_it.get("candidate")
+        if accepted and new and _same_cells(accepted, new):
+            drawn["difference"] = difference(picture, accepted, new)
+        small = picture.copy()
+        small.thumbnail((THUMBNAIL, THUMBNAIL))
+        pictures = {"image": small, **drawn}
+        words = {"id": sample.id, "query": sample.query, "picture": shown.caption}
+        return self.write_golden_pictures(
+            name, {key: png(image) for key, image in pictures.items()}, words
+        )
+
+    def write_golden_pictures(
+        self,
+        name: str,
+        pictures: Mapping[str, bytes],
+        words: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """PNGs of a golden as they are: ``golden``, ``baseline``, ``candidate``, ``difference``."""
+        target = self._target(name)
+        for key, content in pictures.items():
+            (target / f"{key}.png").write_bytes(content)
+        named = {key: f"{key}.png" for key in pictures}
+        return self._finish(target, "golden.json", {**words, **named})
 
     def _target(self, name: str) -> Path:
         digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
@@ -164,6 +179,11 @@ def _pictures(
     for key, image in drawn.items():
         (target / f"{number:02d}-{key}.png").write_bytes(png(image))
     return {**{key: f"{number:02d}-{key}.png" for key in drawn}, "picture": shown.caption}
+
+
+def _same_cells(one: Heatmap, other: Heatmap) -> bool:
+    """Whether each cell of one map lies where that of the other does."""
+    return one.boxes.shape == other.boxes.shape and bool(np.allclose(one.boxes, other.boxes))
 
 
 def _share(heatmap: Heatmap, medium: int, frame: int) -> float:

@@ -1,88 +1,18 @@
-"""The evidence a person looks at: goldens, and the samples whose answer flipped."""
+"""The samples whose answer flipped, with their pictures and maps."""
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_vlm.report.html_markup import (
-    Html,
-    badge,
-    clip,
-    el,
-    fact,
-    join,
-    part,
-    quote,
-    said,
-    table,
-)
+from pytest_vlm.report.html_exhibit import Exhibit
+from pytest_vlm.report.html_markup import Html, badge, clip, el, join, part, quote, said, table
 from pytest_vlm.report.html_slices import slices_part
-from pytest_vlm.report.model import ClaimRecord, GoldenRecord, RunReport
+from pytest_vlm.report.model import ClaimRecord
 
-PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 LISTED = 500
-
-
-@dataclass(frozen=True)
-class Exhibit:
-    """One evidence file; a broken one is empty, so that the rest of the report stands."""
-
-    path: Path
-    content: Mapping[str, Any]
-
-    @classmethod
-    def read(cls, folder: Path, name: str) -> Exhibit:
-        """A JSON file below the run's folder; `name` never leads out of it."""
-        try:
-            path = (folder / name).resolve()
-            if not path.is_relative_to(folder.resolve()):
-                return cls(folder, {})
-            content = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return cls(folder, {})
-        return cls(path.parent, content if isinstance(content, dict) else {})
-
-    def flips(self) -> list[Mapping[str, Any]]:
-        """The flipped samples, losses first."""
-        flips = self.content.get("flips")
-        return [flip for flip in flips if isinstance(flip, dict)] if isinstance(flips, list) else []
-
-    def picture(self, name: object, caption: object, words: str) -> Html:
-        """A PNG beside the file, embedded; a missing or broken one says so."""
-        source = self._data(name) if isinstance(name, str) else None
-        image = (
-            el("img", src=source, alt=words, decoding="async")
-            if source
-            else el("div", "picture missing", class_="absent")
-        )
-        return el("figure", image, el("figcaption", caption))
-
-    def _data(self, name: str) -> str | None:
-        try:
-            content = (self.path / Path(name).name).read_bytes()
-        except (OSError, ValueError):
-            return None
-        if not (content.startswith(PNG_START) and content.endswith(PNG_END)):
-            return None
-        return f"data:image/png;base64,{base64.b64encode(content).decode()}"
-
-
-def goldens_part(report: RunReport, folder: Path) -> Html:
-    """Golden, both checkpoints' maps and the difference, side by side."""
-    goldens = [record for record in report.records if isinstance(record, GoldenRecord)]
-    baselines = {verdict.candidate: verdict.baseline for verdict in report.verdicts}
-    if not goldens:
-        return Html("")
-    cards = (
-        _golden(golden, baselines.get(golden.candidate, "baseline"), folder) for golden in goldens
-    )
-    return part("vlm-goldens", "Golden maps", *cards)
 
 
 def flips_part(claims: Sequence[ClaimRecord], flips: Mapping[str, str], folder: Path) -> Html:
@@ -107,42 +37,14 @@ def tag_lines(flips: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _golden(golden: GoldenRecord, baseline: str, folder: Path) -> Html:
-    exhibit = Exhibit.read(folder, golden.evidence)
-    captions: dict[str, object] = {
-        "golden": "golden",
-        "baseline": join((said(baseline), " (baseline)")),
-        "candidate": said(golden.candidate),
-        "difference": "difference (red: more, blue: less)",
-    }
-    query = str(exhibit.content.get("query", ""))
-    unexpected = {
-        "golden": "none accepted yet",
-        "baseline": "no map",
-        "difference": "not comparable",
-    }
-    pictures = [
-        el("figure", el("div", unexpected[key], class_="absent"), el("figcaption", caption))
-        if exhibit.content and key not in exhibit.content and key in unexpected
-        else exhibit.picture(exhibit.content.get(key), caption, f"{key}: {query}")
-        for key, caption in captions.items()
-    ]
-    numbers = [fact(measure.name, f"{measure.value:.4f}") for measure in golden.measures]
-    accept = el("p", "If the new map is right: ", el("code", golden.accept, class_="command"))
-    return el(
-        "article",
-        el("header", el("h3", said(golden.golden)), badge(golden.verdict)),
-        el("p", said(golden.candidate), ": ", golden.sentence),
-        el("dl", *numbers) if numbers else "",
-        el("div", *pictures, class_="pictures four"),
-        el("div", quote(query), class_="query") if query else "",
-        accept if golden.accept else "",
-        class_="card golden",
-    )
+def _flips(exhibit: Exhibit) -> list[Mapping[str, Any]]:
+    """The flipped samples, losses first."""
+    flips = exhibit.content.get("flips")
+    return [flip for flip in flips if isinstance(flip, dict)] if isinstance(flips, list) else []
 
 
 def _group(claim: ClaimRecord, exhibit: Exhibit) -> Html:
-    flips = exhibit.flips()
+    flips = _flips(exhibit)
     title = el(
         "h3", said(claim.score), ": ", said(claim.candidate), " against ", said(claim.baseline)
     )
@@ -188,11 +90,9 @@ def _card(kind: str, flip: Mapping[str, Any], claim: ClaimRecord, exhibit: Exhib
     query = str(flip.get("query", ""))
     maps = (("baseline_map", claim.baseline), ("candidate_map", claim.candidate))
     caption = str(flip.get("picture", "image"))
-    pictures = [exhibit.picture(flip["image"], caption, f"image of {flip.get('id', '')}: {query}")]
+    pictures = [exhibit.figure(flip["image"], caption, f"image of {flip.get('id', '')}: {query}")]
     pictures += [
-        exhibit.picture(
-            flip[key], join(("where ", said(side), " looks")), f"map of {side}: {query}"
-        )
+        exhibit.figure(flip[key], join(("where ", said(side), " looks")), f"map of {side}: {query}")
         for key, side in maps
         if key in flip
     ]

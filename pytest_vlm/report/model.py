@@ -61,6 +61,13 @@ class GoldenMeasure:
     limit: float | None = None
     better: Better = "higher"
 
+    @property
+    def holds(self) -> bool:
+        """Whether the value keeps its limit; without one it decides nothing, NaN keeps none."""
+        if self.limit is None:
+            return True
+        return self.value >= self.limit if self.better == "higher" else self.value <= self.limit
+
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenRecord:

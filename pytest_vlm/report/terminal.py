@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_vlm.gate.goldens import ORPHANED
 from pytest_vlm.memory.size import format_size
 from pytest_vlm.paths import readable
 from pytest_vlm.report.family import family_sentence
-from pytest_vlm.report.model import ANSWERING, MemoryRecord, RunReport, SpeedRecord
+from pytest_vlm.report.model import ANSWERING, EventRecord, MemoryRecord, RunReport, SpeedRecord
 from pytest_vlm.report.reuse import reuse
 
 Line = tuple[str, Mapping[str, bool]]
@@ -36,6 +37,10 @@ def summary_lines(report: RunReport, folder: Path) -> Iterator[Line]:
             yield f"  {family}", {"light": True}
     if reused := reuse(report):
         yield f"  {reused}", {"yellow": True}
+    events = [record.event for record in report.records if isinstance(record, EventRecord)]
+    for event in events:
+        if ORPHANED in event:
+            yield f"  {event}", {"yellow": True}
     for record in _measured(report):
         yield f"  {record}", {}
     yield f"report: {readable(folder / 'index.html')}", {}

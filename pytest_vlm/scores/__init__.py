@@ -14,7 +14,15 @@ from pytest_vlm.scores.extraction import (
     last_number,
     pattern,
 )
-from pytest_vlm.scores.maps import pointing_game
+from pytest_vlm.scores.maps import (
+    coverage,
+    coverage_at_top_k,
+    map_agreement,
+    map_entropy,
+    mass_inside,
+    pointing_game,
+    pointing_game_within,
+)
 from pytest_vlm.scores.numeric import relaxed_accuracy
 from pytest_vlm.scores.overlap import token_f1
 from pytest_vlm.scores.recognition import cer, wer
@@ -42,6 +50,8 @@ __all__ = [
     "choice_letter",
     "chrf",
     "contains",
+    "coverage",
+    "coverage_at_top_k",
     "exact_match",
     "find_score",
     "iou",
@@ -49,10 +59,14 @@ __all__ = [
     "json_field",
     "last_number",
     "latency",
+    "map_agreement",
+    "map_entropy",
+    "mass_inside",
     "pattern",
     "peak_memory",
     "point_in_box",
     "pointing_game",
+    "pointing_game_within",
     "refusal",
     "relaxed_accuracy",
     "rouge_l",

@@ -19,7 +19,7 @@ from pytest_vlm.scores.code_digest import code_digest
 from pytest_vlm.scores.extraction import Extractor
 from pytest_vlm.scores.libraries import installed_version, require
 
-Need = Literal["targets", "regions", "relevance", "measurement"]
+Need = Literal["targets", "regions", "relevance", "baseline", "measurement"]
 
 
 class Unparsable(Exception):
@@ -37,12 +37,15 @@ class Case:
         sample: what was asked.
         prediction: what was answered. A judging function sees one completion at a time.
         heatmap: of the first completion, where the score needs relevance.
+        baseline: the baseline's map of the same sample, where the score needs the baseline; the
+            baseline's own beside itself.
         extracted: what the score's extraction took out of the answer; None without extraction.
     """
 
     sample: Sample
     prediction: Prediction
     heatmap: Heatmap | None = None
+    baseline: Heatmap | None = None
     extracted: str | None = None
 
     @property
@@ -89,7 +92,8 @@ class Score:
         better: the direction of improvement; it travels with the score.
         bounds: smallest and largest possible value.
         needs: what a sample (``targets``, ``regions``) or a checkpoint (``relevance``) must have;
-            ``measurement`` is of whole batches, measured anew.
+            ``baseline`` is its map beside each side's own; ``measurement`` is of whole batches,
+            measured anew.
         judge: one case to a number within the bounds, or None where it cannot say.
         extraction: takes the final answer out of the whole text, one step after the other.
         reads_truncated: whether the beginning of an answer is enough to judge it.

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from tiny_llava import TEMPLATE, save_tiny_llava
 
 from pytest_vlm.engine.generation.decoding import decode_ahead
+from pytest_vlm.engine.relevance.explaining import put_together
 from pytest_vlm.errors import CheckpointError, RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
 from pytest_vlm.scores import exact_match, pointing_game
@@ -266,20 +267,20 @@ def eager_reference(session, sample):
     spec = session.checkpoints[-1]
     engine = session.engine(spec)
     prediction = session.predict(spec, [sample])[0]
-    batch = engine._encode(
-        next(decode_ahead([[sample]], session.settings.generation)), session.settings.generation
-    )
-    answer = engine._answer_tokens(prediction)
-    inputs = engine._append(batch.inputs, [answer], len(answer))
-    kernel = engine._model.config._attn_implementation
-    engine._model.set_attn_implementation("eager")
+    questions = next(decode_ahead([[sample]], session.settings.generation))
+    batch = engine._encode(questions, session.settings.generation)
+    (completion,), model = prediction.completions, engine._model
+    spans = [(0, len(completion.raw))]
+    reading = put_together(model, batch, [completion], spans, engine._prompting.tokenizer)
+    kernel = model.config._attn_implementation
+    model.set_attn_implementation("eager")
     with torch.inference_mode():
-        layers = engine._model(**inputs, output_attentions=True).attentions[-2:]
-    engine._model.set_attn_implementation(kernel)
+        layers = model(**reading.inputs, output_attentions=True).attentions[-2:]
+    model.set_attn_implementation(kernel)
     prompt = batch.inputs["input_ids"].shape[1]
-    rows = torch.stack(layers).mean(0).mean(1)[0, prompt - 1 : prompt - 1 + len(answer)]
-    visual = batch.inputs["input_ids"][0] == engine._image_token
-    return rows.mean(0)[:prompt][visual].numpy()
+    spoken = reading.inputs["input_ids"].shape[1] - prompt
+    rows = torch.stack(layers).mean(0).mean(1)[0, prompt - 1 : prompt - 1 + spoken]
+    return rows.mean(0)[reading.visual[0]].numpy()
 
 
 @pytest.mark.parametrize("family", ["digits", "llava"])

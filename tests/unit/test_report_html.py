@@ -6,9 +6,11 @@ import base64
 import hashlib
 import io
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +47,15 @@ BROKEN = {
     "types": '{"flips": [{"tags": 3, "targets": {}, "lost": 1, "image": 4}], "golden": 5}',
 }
 
+SCRIPT = files("pytest_vlm.report").joinpath("goldens.js").read_text("utf-8")
+
 Render = Callable[[RunReport, Path], str]
 
 
 class Reader(HTMLParser):
     """What a browser would make of the markup: elements, attributes and visible text."""
 
-    VOID = frozenset({"meta", "img"})
+    VOID = frozenset({"meta", "img", "input"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -72,7 +76,7 @@ class Reader(HTMLParser):
             self.unbalanced.append(tag)
 
     def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] != "style":
+        if not self.open or self.open[-1] not in ("style", "script"):
             self.words.append(data)
 
     @property
@@ -168,6 +172,11 @@ def golden(folder: Path, **fields: object) -> GoldenRecord:
     return GoldenRecord(**{**given, **fields})  # type: ignore[arg-type]
 
 
+def accept(id: str, candidate: str, report: str = "vlm-report") -> str:
+    words = ["python", "-m", "pytest_vlm", "accept", report, id, "--candidate", candidate]
+    return shlex.join(words)
+
+
 def run(*records: object, **fields: object) -> RunReport:
     given: dict[str, object] = {
         "command": "pytest suites --checkpoint A --checkpoint B",
@@ -216,7 +225,10 @@ def hostile(folder: Path) -> RunReport:
             unusable={EVIL: {EVIL: 3}},
             evidence=evidence,
         ),
-        golden(folder, candidate=EVIL, golden=EVIL, sentence=EVIL, test=EVIL),
+        golden(folder, candidate=EVIL, golden=EVIL, sentence=EVIL, test=EVIL, variant=EVIL),
+        golden(folder, candidate=EVIL, golden=EVIL, accept=accept(EVIL, EVIL)),
+        golden(folder, candidate=EVIL, golden=EVIL, accept=f"'{EVIL}", evidence=""),
+        golden(folder, candidate=EVIL, golden=EVIL, verdict="pass", variant=EVIL),
         golden(folder, candidate=EVIL, golden=EVIL, sentence=EVIL, verdict=EVIL, evidence=EVIL),
         MemoryRecord(test=EVIL, checkpoint=EVIL, device=EVIL, bytes=1, limit=2, within=True),
         SpeedRecord(checkpoint=EVIL, samples=1, seconds=1.0, new_tokens=1, visual_tokens=1),
@@ -240,12 +252,13 @@ def hostile(folder: Path) -> RunReport:
 def test_hostile_text_never_becomes_markup(render: Render, tmp_path: Path) -> None:
     text = render(hostile(tmp_path), tmp_path)
     read = Reader(text)
-    assert "script" not in read.tags()
+    scripts = re.findall(r"<script.*?</script>", text, flags=re.DOTALL)
+    assert scripts == ([f"<script>{SCRIPT}</script>"] if render is render_page else [])
     assert not any(key.startswith("on") for _, attrs in read.elements for key in attrs)
     assert all(source.startswith("data:image/png;base64,") for source in read.images())
     assert len(read.images()) > 3 * PICTURED
     assert read.unbalanced == [] and read.open == []
-    assert "\x00" not in text and "<script" not in text
+    assert "\x00" not in text and text.count("<script") == len(scripts)
     assert "<bdi>" not in read.text, "our own markup is not shown as text"
     assert read.text.count('<script>alert("1")</script>') > 50
 
@@ -273,6 +286,16 @@ def test_page_forbids_everything_but_its_own_styles_and_embedded_pictures(tmp_pa
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
     assert not any("style" in attrs for _, attrs in read.elements), "the policy would drop it"
+
+
+def test_a_page_with_goldens_lets_in_their_script_by_its_digest_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    text = render_page(run(golden(tmp_path)), tmp_path)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in text.replace("&#x27;", "'")
+    assert "<script" not in render_section(run(golden(tmp_path)), tmp_path)
 
 
 def test_nothing_is_loaded_from_elsewhere(render: Render, tmp_path: Path) -> None:
@@ -375,9 +398,9 @@ def test_an_interval_that_is_not_finite_is_not_drawn() -> None:
 
 def test_a_golden_shows_four_pictures_and_how_to_accept(tmp_path: Path) -> None:
     folder = tmp_path / "my report"
-    command = f"python -m pytest_vlm accept '{folder}' test_maps/seven-top-left"
+    command = accept("test_maps/seven-top-left", "B", str(folder))
     read = Reader(render_section(run(golden(folder, accept=command)), folder))
-    assert len(read.images()) == 4
+    assert len(read.images()) == 1 + 4, "what was asked about, and the four"
     assert command in read.text
     assert "0.5000" in read.text and "0.7500" in read.text
 
@@ -396,7 +419,7 @@ def test_a_golden_that_was_never_accepted_says_so(tmp_path: Path) -> None:
         "new", sample(), golden=None, baseline=None, candidate=heatmap()
     )
     read = Reader(render_section(run(golden(tmp_path, evidence=evidence)), tmp_path))
-    assert len(read.images()) == 1
+    assert len(read.images()) == 2, "what was asked about, and the new one"
     assert "none accepted yet" in read.text and "picture missing" not in read.text
 
 

@@ -1,1 +1,1 @@
-"""From a model's attention to relevance maps."""
+"""Which parts of the pictures an answer rests on: the methods, and the maps made of them."""

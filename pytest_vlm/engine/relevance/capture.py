@@ -1,14 +1,14 @@
-"""Attention of answer tokens to the prompt, under any attention kernel.
+"""Queries, keys and values on their way into the attention kernel, whichever kernel that is.
 
-Fused kernels return no attention weights. The chosen layers' queries and keys are seen on their way
-into the kernel, and the softmax is computed for the answer's rows alone: O(rows x length) memory.
+Fused kernels return no attention weights, and eager attention holds those of all layers at once.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,8 +19,37 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 CAPTURE = "pytest_vlm_capture"
 
 
-def decoder_attention(model: PreTrainedModel, last: int) -> list[torch.nn.Module]:
-    """The attention modules of the text decoder's last layers, in order."""
+@dataclass(frozen=True, kw_only=True)
+class Attended:
+    """What decides one layer's attention weights.
+
+    Attributes:
+        query: (batch, heads, length, width).
+        key: (batch, groups, length, width), one for several heads.
+        mask: (batch or 1, 1 or heads, length, length) as a boolean or to be added, (batch, length)
+            of what is no padding, or None where it is causal.
+        scaling: of the scores.
+        softcap: scores are kept within, or None.
+        window: a token sees so many, itself included; None for all before it.
+        causal: whether a token sees none behind it, where the mask does not say.
+    """
+
+    query: torch.Tensor
+    key: torch.Tensor
+    mask: torch.Tensor | None
+    scaling: float
+    softcap: float | None
+    window: int | None
+    causal: bool
+
+
+Watcher = Callable[[Attended, torch.Tensor, torch.Tensor], torch.Tensor | None]
+"""Given also the values, (batch, groups, length, width), and the output, (batch, length, heads,
+width); returns what is to be used in place of the output, or None."""
+
+
+def decoder_attention(model: PreTrainedModel) -> list[torch.nn.Module]:
+    """The attention modules of the text decoder's layers, from the first to the last."""
     text = model.config.get_text_config(decoder=True)
     layers = [
         module
@@ -29,26 +58,28 @@ def decoder_attention(model: PreTrainedModel, last: int) -> list[torch.nn.Module
         and getattr(module, "config", None) is text
         and type(module).__name__.endswith("Attention")
     ]
-    return sorted(layers, key=lambda module: int(module.layer_idx))[-last:]  # type: ignore[arg-type]
+    return sorted(layers, key=layer_number)
+
+
+def layer_number(layer: torch.nn.Module) -> int:
+    """Of a layer in its decoder, from 0."""
+    return int(layer.layer_idx)  # type: ignore[arg-type]
 
 
 @contextmanager
-def capture_rows(
-    model: PreTrainedModel, layers: list[torch.nn.Module], rows: torch.Tensor
-) -> Iterator[list[torch.Tensor]]:
-    """While active, a forward pass leaves one tensor for each layer in the yielded list.
+def watch_attention(
+    model: PreTrainedModel, layers: Sequence[torch.nn.Module], watcher: Watcher
+) -> Iterator[None]:
+    """While active, a forward pass shows the watcher what the layers attend to, one by one.
 
     Args:
         model: restored on exit.
-        layers: of `decoder_attention`.
-        rows: (batch, r) positions of the queries to look at.
-
-    Yields:
-        (batch, r, length) attention weights, the mean over heads, float32.
+        layers: some of `decoder_attention`.
+        watcher: told of each.
     """
     text = model.config.get_text_config(decoder=True)
     kernel = text._attn_implementation
-    captured: list[torch.Tensor] = []
+    chosen = {id(layer) for layer in layers}
 
     def attend(
         module: torch.nn.Module,
@@ -58,48 +89,32 @@ def capture_rows(
         attention_mask: torch.Tensor | None,
         **options: Any,
     ) -> Any:
-        if any(module is layer for layer in layers):
-            captured.append(_weights(query, key, attention_mask, rows, options))
         eager: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
         forward = ALL_ATTENTION_FUNCTIONS.get_interface(kernel, eager)
-        return forward(module, query, key, value, attention_mask, **options)
+        output, weights = forward(module, query, key, value, attention_mask, **options)
+        if id(module) in chosen:
+            attended = Attended(
+                query=query,
+                key=key,
+                mask=attention_mask,
+                scaling=options.get("scaling") or query.shape[-1] ** -0.5,
+                softcap=options.get("softcap"),
+                window=options.get("sliding_window"),
+                causal=bool(getattr(module, "is_causal", True)),
+            )
+            instead = watcher(attended, value, output)
+            output = output if instead is None else instead
+        return output, weights
 
     AttentionInterface.register(CAPTURE, attend)
     AttentionMaskInterface.register(CAPTURE, ALL_MASK_ATTENTION_FUNCTIONS[kernel])
     text._attn_implementation = CAPTURE
     try:
-        yield captured
+        yield
     finally:
         text._attn_implementation = kernel
+        AttentionInterface.register(CAPTURE, _nobody)  # or it would hold what the watcher holds
 
 
-def _weights(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    mask: torch.Tensor | None,
-    rows: torch.Tensor,
-    options: dict[str, Any],
-) -> torch.Tensor:
-    batch, heads, length, width = query.shape
-    index = rows[:, None, :, None].expand(batch, heads, -1, width)
-    q = query.gather(2, index).float()
-    k = key.repeat_interleave(heads // key.shape[1], dim=1).float()
-    scaling = options.get("scaling") or width**-0.5
-    scores = q @ k.transpose(2, 3) * scaling
-    if options.get("softcap"):
-        scores = options["softcap"] * torch.tanh(scores / options["softcap"])
-    if mask is not None and mask.dim() == 4:
-        chosen = mask.expand(batch, mask.shape[1], length, -1).gather(
-            2, rows[:, None, :, None].expand(batch, mask.shape[1], -1, mask.shape[-1])
-        )[..., : key.shape[2]]
-        if chosen.dtype == torch.bool:
-            scores = scores.masked_fill(~chosen, float("-inf"))
-        else:
-            scores = scores + chosen
-    else:
-        later = torch.arange(key.shape[2], device=rows.device) > rows[..., None]
-        if mask is not None:
-            later = later | (mask[:, None, :] == 0)
-        scores = scores.masked_fill(later[:, None], float("-inf"))
-    weights: torch.Tensor = scores.softmax(-1).mean(1)
-    return weights
+def _nobody(*given: Any, **options: Any) -> Any:
+    raise RuntimeError("nobody watches the attention any more")

@@ -1,4 +1,4 @@
-"""Attention of a batch's rows, put on the pictures that they were shown."""
+"""Relevance of a batch's tokens, put on the pictures that they were shown."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_vlm.engine.generation.prompting import EncodedBatch
-from pytest_vlm.engine.relevance.cells import picture_grids, token_heatmap
-from pytest_vlm.errors import RelevanceUnavailable
+from pytest_vlm.engine.relevance.placing.cells import token_boxes
+from pytest_vlm.engine.relevance.placing.shown import Shown
 from pytest_vlm.heatmap.heatmap import Heatmap
 
 
 def place_maps(
-    attention: np.ndarray[Any, Any],
-    visual: np.ndarray[Any, Any],
+    attention: NDArray[Any],
+    visual: NDArray[Any],
     batch: EncodedBatch,
     places: Sequence[Sequence[tuple[int, int]]],
     processor: Any,
 ) -> list[Heatmap]:
-    """One map a sample.
+    """One map a sample; cells may overlap, where tiles and the whole picture are both shown.
 
     Args:
         attention: (batch, length), of the answer to each token of the prompt.
@@ -30,14 +31,20 @@ def place_maps(
         processor: made the pictures into pixel values.
 
     Raises:
-        RelevanceUnavailable: the tokens do not divide among the pictures.
+        RelevanceUnavailable: the tokens could not be located.
     """
-    grids = picture_grids(batch.inputs, sum(map(len, batch.sizes)), processor)
+    shown = Shown(
+        inputs=batch.inputs, visual=visual.astype(bool), sizes=batch.sizes, processor=processor
+    )
     maps = []
-    for row, sizes in enumerate(batch.sizes):
-        values = attention[row][visual[row]]
-        own, grids = grids[: len(sizes)], grids[len(sizes) :]
-        if None in own and values.size % len(sizes):
-            raise RelevanceUnavailable(f"{values.size} image tokens for {len(sizes)} pictures")
-        maps.append(token_heatmap(values, sizes, own, places[row], processor))
+    for row, boxes in enumerate(token_boxes(shown)):
+        cells, values = np.concatenate(boxes), attention[row][shown.visual[row]]
+        seen = np.repeat(np.array(places[row]), [len(picture) for picture in boxes], axis=0)
+        placed = np.isfinite(cells[:, 0])
+        media, frame = seen[placed].T
+        maps.append(
+            Heatmap.of_cells(
+                values[placed], cells[placed], media=media, frame=frame, method="attention"
+            )
+        )
     return maps

@@ -59,7 +59,10 @@ class ServerEngine:
         SettingsError: the source is no address.
     """
 
-    no_relevance = "a server gives no attention maps"
+    no_relevance = (
+        "a server gives no attention maps; with the weights that it serves they are made here: "
+        "http://host/v1#model?weights=path/to/folder"
+    )
 
     def __init__(self, spec: CheckpointSpec, patience: Patience | None = None) -> None:
         try:

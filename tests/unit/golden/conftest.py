@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.golden.store import Golden, Provenance
+from pytest_vlm.golden.golden import Golden, Provenance
 from pytest_vlm.heatmap.heatmap import Heatmap
 
 
@@ -21,7 +21,8 @@ def sample(picture) -> Sample:
 @pytest.fixture
 def heatmap(sample) -> Heatmap:
     values = np.random.default_rng(7).random((8, 8))
-    return replace(Heatmap.of_grid(values, size=(64, 64), method="attention"), sample=sample)
+    drawn = Heatmap.of_grid(values, size=(64, 64), method="attention")
+    return replace(drawn, sample=sample, layers=(2, 3), span=(0, 1))
 
 
 @pytest.fixture
@@ -30,10 +31,15 @@ def provenance(sample) -> Provenance:
         sample_id=sample.id,
         sample_digest=sample.digest,
         method="attention",
+        layers=(2, 3),
+        span=(0, 1),
         checkpoint="B",
         fingerprint="f" * 32,
         answer="7 é",
         device="cpu",
+        dtype="float32",
+        versions={"pytest-vlm": "0.9", "torch": "2.13.0", "transformers": "5.1", "numpy": "2.4"},
+        test="suites/test_x.py::test_x",
     )
 
 

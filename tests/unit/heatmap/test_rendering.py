@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_vlm.heatmap.heatmap import Heatmap
-from pytest_vlm.heatmap.rendering import BAR_WIDTH, difference, fit_for_review, overlay, png
-
-GAP = 4
+from pytest_vlm.heatmap.bar import BAR_WIDTH, GAP
+from pytest_vlm.heatmap.heatmap import Heatmap, grid_boxes
+from pytest_vlm.heatmap.rendering import difference, fit_for_review, overlay, png, selection
 
 
 def grey(width: int = 64, height: int = 64) -> Image.Image:
@@ -107,3 +106,215 @@ def test_more_is_red_and_less_is_blue():
 def test_png_keeps_every_pixel():
     image = overlay(grey(), peaked(2, 5))
     assert Image.open(io.BytesIO(png(image))).tobytes() == image.tobytes()
+
+
+def bar(image: Image.Image) -> np.ndarray:
+    """(height, 3) colours of the bar, at its left edge where no number stands."""
+    return np.asarray(image, dtype=int)[:, -BAR_WIDTH]
+
+
+def numbers(image: Image.Image) -> tuple[bool, bool, bool]:
+    """Whether something is written on the bar's top, middle and bottom."""
+    column = np.asarray(image, dtype=int)[:, -BAR_WIDTH:]
+    written = (np.abs(column - column[:, :1]).sum(axis=-1) > 100).any(axis=1)
+    return tuple(bool(part.any()) for part in np.array_split(written, 3))
+
+
+def test_without_opacity_the_picture_stays():
+    picture = Image.effect_noise((64, 64), 60).convert("RGB")
+    image = overlay(picture, peaked(2, 5), opacity=0)
+    seen = fit_for_review(picture).convert("L").convert("RGB")
+    assert image.crop((0, 0, *seen.size)).tobytes() == seen.tobytes()
+
+
+def test_the_less_opaque_the_more_of_the_picture_is_seen():
+    picture = Image.effect_noise((64, 64), 60).convert("RGB")
+    spreads = [
+        cells(overlay(picture, peaked(2, 5), opacity=opacity)).std() for opacity in (0, 0.5, 1)
+    ]
+    grey_only = [np.ptp(cells(overlay(grey(), peaked(2, 5), opacity=o))) for o in (0, 0.5, 1)]
+    assert grey_only == sorted(grey_only)
+    assert grey_only[0] == 0
+    assert spreads[0] > 0
+
+
+def test_small_values_hide_less_of_the_picture_than_large_ones():
+    halves = Heatmap.of_grid([[0.1, 1]], size=(64, 64), method="m")
+    black, white = (
+        np.asarray(overlay(Image.new("RGB", (64, 64), colour), halves), dtype=int)
+        for colour in ("black", "white")
+    )
+    seen = np.abs(white - black).sum(axis=-1)
+    assert seen[128, 64] > 2 * seen[128, 192] > 0
+
+
+def test_bilinear_is_smooth_between_centres_and_the_same_at_them():
+    ramp = Heatmap.of_grid([[0, 1]], size=(224, 224), method="m")
+    steps, smooth = (
+        np.asarray(overlay(grey(224, 224), ramp, interpolation=kind), dtype=int)[112, :224]
+        for kind in ("nearest", "bilinear")
+    )
+    assert len(np.unique(steps, axis=0)) == 2
+    assert len(np.unique(smooth, axis=0)) > 50
+    assert np.abs(smooth[[55, 168]] - steps[[55, 168]]).max() <= 6
+    assert (np.diff(smooth[:, 0]) >= 0).all()
+
+
+def test_the_bar_tells_top_and_zero_of_an_overlay_and_both_ends_of_a_difference():
+    assert numbers(overlay(grey(), peaked(2, 5))) == (True, False, True)
+    assert numbers(difference(grey(), peaked(2, 5), peaked(6, 1))) == (True, True, True)
+
+
+def test_numbers_are_dark_on_bright_colours_and_bright_on_dark_ones():
+    pixels = np.asarray(overlay(grey(), peaked(2, 5)), dtype=int)[:, -BAR_WIDTH:].sum(axis=-1)
+    assert pixels[:30].min() < 100
+    assert pixels[-30:].max() > 700
+
+
+def test_the_bars_number_is_that_of_the_scale():
+    one, two, same = (
+        overlay(grey(), peaked(2, 5), top=top).crop((256 + GAP, 0, 256 + GAP + BAR_WIDTH, 40))
+        for top in (1.0, 2.0, 1.0)
+    )
+    assert one.tobytes() == same.tobytes() != two.tobytes()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (12, 700), (700, 12), (1600, 800)])
+def test_the_bar_is_as_high_as_the_picture_and_ends_in_the_colours_of_the_map(size):
+    image = overlay(Image.new("RGB", size, (128, 128, 128)), peaked(0, 0, size))
+    height = fit_for_review(Image.new("RGB", size)).height
+    assert bar(image).shape == (height, 3)
+    assert np.abs(bar(image)[0] - np.asarray(image, dtype=int)[0, 0]).max() <= 2
+
+
+def test_the_bar_brightens_towards_the_top():
+    luminance = bar(overlay(grey(), peaked(2, 5))) @ (0.299, 0.587, 0.114)
+    assert luminance[0] > luminance[len(luminance) // 2] > 0
+    assert luminance[0] == luminance.max()
+
+
+def test_more_of_a_value_is_never_less_bright():
+    ramp = Heatmap.of_grid(np.linspace(0, 1, 64).reshape(8, 8), size=(64, 64), method="m")
+    luminance = cells(overlay(Image.new("RGB", (64, 64)), ramp)) @ (0.299, 0.587, 0.114)
+    assert (np.diff(luminance.ravel()) > 0).all()
+
+
+def test_what_is_larger_than_the_top_has_its_colour():
+    above = overlay(grey(), peaked(2, 5), top=0.5)
+    colours = cells(above)
+    assert (colours[2, 5] >= colours[0, 0]).all()
+    assert np.abs(colours[2, 5] - cells(overlay(grey(), peaked(2, 5)))[2, 5]).max() == 0
+
+
+def tiles_on_a_thumbnail() -> Heatmap:
+    """A thumbnail over all, and a fine tile in the upper left quarter; it comes first."""
+    boxes = np.concatenate([grid_boxes((4, 4), (0, 0, 32, 32)), grid_boxes((4, 4), (0, 0, 64, 64))])
+    values = np.concatenate([np.full(16, 0.2), np.ones(16)])
+    return Heatmap.of_cells(values, boxes, method="m")
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_finer_cells_lie_on_top_of_coarser_ones(interpolation):
+    colours = cells(overlay(grey(), tiles_on_a_thumbnail(), interpolation=interpolation))
+    assert len(np.unique(colours[:4, :4].reshape(-1, 3), axis=0)) == 1
+    assert len(np.unique(np.delete(colours.reshape(64, 3), QUARTER, axis=0), axis=0)) == 1
+    assert (colours[0, 0] < colours[7, 7]).any()
+
+
+QUARTER = [8 * row + column for row in range(4) for column in range(4)]
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_outside_the_map_the_picture_is_untouched(interpolation):
+    part = Heatmap.of_cells(np.ones(4), grid_boxes((2, 2), (16, 16, 48, 48)), method="m")
+    colours = cells(overlay(grey(), part, interpolation=interpolation))
+    assert (colours[:, [0, 1, 6, 7]] == 90).all()
+    assert (colours[[0, 1, 6, 7]] == 90).all()
+    assert (colours[2:6, 2:6] != 90).any(axis=-1).all()
+
+
+def test_cells_beyond_the_picture_are_cut_off():
+    wide = Heatmap.of_cells([1, 0.5], [[-32, -32, 32, 96], [32, -32, 96, 96]], method="m")
+    colours = cells(overlay(grey(), wide))
+    assert (colours[:, :4] == colours[0, 0]).all()
+    assert (colours[:, 4:] == colours[0, 7]).all()
+    assert (colours[0, 0] != colours[0, 7]).any()
+
+
+def test_a_differences_bar_is_symmetric_and_reaches_the_largest_deviation():
+    image = difference(Image.new("RGB", (64, 64), (128,) * 3), peaked(2, 5), peaked(6, 1))
+    ends = bar(image)[[0, -1]]
+    colours = cells(image)
+    assert np.abs(colours[6, 1] - ends[0]).max() <= 3
+    assert np.abs(colours[2, 5] - ends[1]).max() <= 3
+    middle = bar(image)[len(bar(image)) // 2]
+    assert np.ptp(middle) <= 3
+
+
+def test_noise_stays_pale():
+    golden = peaked(2, 5)
+    noise = 1 + 0.01 * np.random.default_rng(0).standard_normal(64)
+    noisy = Heatmap.of_cells(golden.values * noise, golden.boxes, method="m")
+    assert np.ptp(cells(difference(grey(), golden, noisy)), axis=-1).max() < 40
+
+
+def test_maps_of_other_cells_have_no_difference():
+    other = Heatmap.of_grid(np.ones((4, 4)), size=(64, 64), method="m")
+    with pytest.raises(ValueError, match="64 and 16 cells have no difference"):
+        difference(grey(), peaked(2, 5), other)
+
+
+BOXES = grid_boxes((4, 4), (0, 0, 64, 64))
+
+
+def patches(image: Image.Image) -> np.ndarray:
+    """(4, 4, 3) colours at the centres of the patches."""
+    return np.asarray(image, dtype=int)[32::64, 32::64]
+
+
+def test_rejected_patches_are_red_and_kept_ones_as_they_are():
+    kept = np.zeros(16, dtype=bool)
+    kept[[0, 6, 15]] = True
+    colours = patches(selection(grey(), BOXES, kept)).reshape(16, 3)
+    assert (colours[kept] == 90).all()
+    assert (colours[~kept][:, 0] > colours[~kept][:, 2] + 50).all()
+
+
+def test_red_lets_the_picture_through():
+    picture = Image.effect_noise((64, 64), 80).convert("RGB")
+    pixels = np.asarray(selection(picture, BOXES, []), dtype=int)
+    seen = np.asarray(fit_for_review(picture), dtype=int)
+    assert np.corrcoef(pixels[..., 1].ravel(), seen[..., 1].ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("colour", ["white", "black", (214, 40, 40)])
+def test_kept_patches_are_outlined_on_any_ground(colour):
+    image = selection(Image.new("RGB", (64, 64), colour), BOXES, [5])
+    pixels = np.asarray(image, dtype=int)
+    line = pixels[96, 62:76].sum(axis=-1)  # across the left edge of the patch, at pixel 64
+    assert np.abs(np.diff(line)).max() > 200
+    assert pixels[64:128, 64].tolist() == [[255] * 3] * 64
+    assert patches(image)[1, 1].tolist() == list(Image.new("RGB", (1, 1), colour).getpixel((0, 0)))
+
+
+def test_kept_patches_are_given_by_answer_or_by_number():
+    mask = np.isin(np.arange(16), [1, 2])
+    assert selection(grey(), BOXES, mask).tobytes() == selection(grey(), BOXES, [2, 1]).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        ([16], "numbered from 0 to 15"),
+        ([-1], "numbered from 0 to 15"),
+        (np.ones(15, dtype=bool), "16 patches need as many answers"),
+    ],
+)
+def test_a_choice_that_does_not_fit_the_patches_is_refused(kept, message):
+    with pytest.raises(ValueError, match=message):
+        selection(grey(), BOXES, kept)
+
+
+def test_what_lies_outside_all_patches_is_neither_kept_nor_rejected():
+    image = selection(grey(), grid_boxes((2, 2), (0, 0, 32, 32)), [])
+    assert (patches(image)[2:, 2:] == 90).all()

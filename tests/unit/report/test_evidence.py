@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import BAR_WIDTH
-from pytest_vlm.report.evidence import EvidenceFolder, Flip
+from pytest_vlm.report.evidence import THUMBNAIL, EvidenceFolder, Flip
 
 WIDTHS = (240, 260, 280, 300)  # larger than what is blown up, so that a picture keeps its size
 HEIGHT = 230
@@ -115,14 +115,76 @@ def test_one_picture_needs_no_number(tmp_path, pictures):
     assert written(tmp_path, sample(pictures[1]), None, None)["picture"] == "image"
 
 
+def written_golden(folder: Path, asked: Sample, **maps: Heatmap | None) -> dict[str, str]:
+    given = {"golden": None, "baseline": None, **maps}
+    evidence = folder / EvidenceFolder(folder).write_golden("g", asked, **given)  # type: ignore[arg-type]
+    entry: dict[str, str] = json.loads(evidence.read_text())
+    assert {path.stem for path in evidence.parent.glob("*.png")} == {
+        key for key, value in entry.items() if value.endswith(".png")
+    }
+    return {k: str(evidence.parent / v) if v.endswith(".png") else v for k, v in entry.items()}
+
+
 def test_a_golden_is_shown_on_its_picture(tmp_path, pictures):
-    asked = sample(*pictures)
     golden, candidate = bright((1, 0, 1.0)), bright((1, 0, 0.5))
-    evidence = tmp_path / EvidenceFolder(tmp_path).write_golden(
-        "g", asked, golden=golden, baseline=None, candidate=candidate
-    )
-    entry = json.loads(evidence.read_text())
-    assert width(str(evidence.parent / entry["image"])) == WIDTHS[1]
-    for key in ("golden", "candidate", "difference"):
-        assert width(str(evidence.parent / entry[key])) == WIDTHS[1] + GAP + BAR_WIDTH
+    entry = written_golden(tmp_path, sample(*pictures), golden=golden, candidate=candidate)
+    assert width(entry["image"]) == THUMBNAIL
+    widths = {width(entry[key]) for key in ("golden", "candidate", "difference")}
+    assert len(widths) == 1 and widths.pop() > WIDTHS[1]
     assert entry["picture"] == "image 2 of 4"
+    assert "baseline" not in entry
+
+
+def test_all_maps_of_a_golden_are_drawn_on_its_scale(tmp_path, pictures):
+    """Half of the golden's maximum has another colour than the maximum has."""
+    golden, half = bright((0, 0, 1.0)), bright((0, 0, 0.5))
+    asked = sample(pictures[0])
+    one = written_golden(tmp_path / "1", asked, golden=golden, baseline=half, candidate=golden)
+    pixels = {
+        key: np.asarray(PillowImage.open(one[key]).convert("RGB"))[10:90, 10:90]
+        for key in ("golden", "baseline", "candidate")
+    }
+    assert np.array_equal(pixels["golden"], pixels["candidate"])
+    assert not np.array_equal(pixels["golden"], pixels["baseline"])
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        Heatmap.of_cells([1, 1], [(0, 0, 50, 100), (50, 0, 100, 100)], method="m"),
+        Heatmap.of_cells([1], [(0, 0, 90, 100)], method="m"),
+        bright((3, 0, 1.0)),
+    ],
+    ids=["more cells", "other places", "another picture"],
+)
+def test_maps_of_other_cells_have_no_difference(tmp_path, pictures, candidate):
+    golden = bright((0, 0, 1.0))
+    entry = written_golden(tmp_path, sample(*pictures), golden=golden, candidate=candidate)
+    assert "golden" in entry and "difference" not in entry
+
+
+@pytest.mark.parametrize("boxes", [[(-50, -50, 20, 20)], [(900, 900, 950, 950)], [(5, 5, 5, 5)]])
+def test_cells_outside_the_picture_do_no_harm(tmp_path, pictures, boxes):
+    odd = Heatmap.of_cells([1.0], boxes, method="m")
+    entry = written_golden(tmp_path, sample(pictures[0]), golden=odd, candidate=odd)
+    assert {"golden", "candidate", "difference"} <= entry.keys()
+
+
+def test_a_map_of_zeros_is_drawn(tmp_path, pictures):
+    zeros = bright((0, 0, 0.0))
+    entry = written_golden(tmp_path, sample(pictures[0]), golden=zeros, candidate=zeros)
+    assert {"golden", "candidate", "difference"} <= entry.keys()
+
+
+def test_pictures_of_an_image_golden_are_kept_as_they_are(tmp_path, picture):
+    given = {"golden": picture((8, 8)), "candidate": picture((9, 8))}
+    evidence = tmp_path / EvidenceFolder(tmp_path).write_golden_pictures("g", given)
+    entry = json.loads(evidence.read_text())
+    assert {key: (evidence.parent / name).read_bytes() for key, name in entry.items()} == given
+
+
+def test_what_an_earlier_golden_left_is_not_shown_with_the_next(tmp_path, picture):
+    folder = EvidenceFolder(tmp_path)
+    folder.write_golden_pictures("g", {"golden": picture(), "candidate": picture()})
+    evidence = tmp_path / folder.write_golden_pictures("g", {"candidate": picture()})
+    assert json.loads(evidence.read_text()) == {"candidate": "candidate.png"}

@@ -1,0 +1,142 @@
+"""``golden("name").check_image(picture)``: the accepted one, or a pending one and a red test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pytest_vlm.golden.case import GoldenCase
+from pytest_vlm.golden.golden import Golden, Provenance
+from pytest_vlm.golden.image_comparison import Box, ImageComparison, compare_pixels, identical
+from pytest_vlm.golden.image_pixels import Pixels
+from pytest_vlm.golden.image_rendering import review_pictures
+from pytest_vlm.golden.image_source import GivenPicture, Source
+from pytest_vlm.golden.image_tolerance import ImageTolerance, image_tolerance_of
+from pytest_vlm.golden.store import StoredGolden, unreadable
+from pytest_vlm.heatmap.rendering import png
+from pytest_vlm.paths import readable
+from pytest_vlm.report.evidence import EvidenceFolder
+
+IMAGE = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageCheck:
+    """One image golden of one test, to be checked against a candidate's picture.
+
+    Attributes:
+        case: which golden, whose, and where it lies.
+        provenance: of what the candidate made.
+        evidence: takes the pictures.
+    """
+
+    case: GoldenCase
+    provenance: Callable[[], Provenance]
+    evidence: EvidenceFolder
+
+    def check(
+        self,
+        picture: Source,
+        *,
+        tolerance: ImageTolerance | str = "exact",
+        ignore: Sequence[Box] = (),
+    ) -> None:
+        """Compare with the accepted picture.
+
+        A missing or different golden leaves a pending one in the run's folder.
+
+        Args:
+            picture: PNG bytes, the path of a PNG, or a PIL image; compared as it is, with its
+                mode, its depth and its alpha.
+            tolerance: ``exact``, ``screenshot``, or limits of the test's own.
+            ignore: boxes (x0, y0, x1, y1) in pixels that do not count.
+
+        Raises:
+            AssertionError: there is no golden, or the picture is not within the tolerance.
+            GoldenError: the golden or the picture cannot be read, another test has the same id, or
+                a box or a tolerance that cannot be meant.
+        """
+        __tracebackhide__ = True
+        limits, case, given = image_tolerance_of(tolerance), self.case, GivenPicture(picture)
+        case.claim(case.id, case.test, given.digest)
+        goldens = case.goldens(IMAGE)
+        if case.accepting:
+            self._accept(goldens, given)
+            return
+        if not goldens:
+            raise AssertionError(self._missing(given))
+        compared = [(stored, _compare(stored, given, limits, ignore)) for stored in goldens]
+        stored, found = min(compared, key=lambda pair: (bool(pair[1].problem), pair[1].share))
+        if found.problem:
+            raise AssertionError(self._different(stored, found, given))
+        case.forget_pending()
+        case.note(
+            "pass",
+            found.sentence,
+            subject=IMAGE,
+            golden=stored.provenance,
+            measures=found.measures,
+        )
+
+    def _accept(self, before: Sequence[StoredGolden], given: GivenPicture) -> None:
+        evidence = self._evidence(given, before[0] if before else None)
+        self.case.accept(self._golden(given))
+        self.case.note("accepted", "Accepted as the new golden.", subject=IMAGE, evidence=evidence)
+
+    def _missing(self, given: GivenPicture) -> str:
+        case = self.case
+        case.leave_pending(self._golden(given))
+        where = readable(case.pending.folder)
+        sentence = f"No golden was accepted yet; a pending one is in {where}."
+        case.note("missing", sentence, subject=IMAGE, evidence=self._evidence(given))
+        return f"golden {case.id}: {sentence} {case.next_step}"
+
+    def _different(self, stored: StoredGolden, found: ImageComparison, given: GivenPicture) -> str:
+        case = self.case
+        case.leave_pending(self._golden(given))
+        case.note(
+            "fail",
+            found.sentence,
+            subject=IMAGE,
+            golden=stored.provenance,
+            measures=found.measures,
+            evidence=self._evidence(given, stored, found),
+        )
+        return (
+            f"golden {case.id}, {case.candidate}: {found.sentence} Look at the report; if the new "
+            f"picture is right: {case.next_step}"
+        )
+
+    def _golden(self, given: GivenPicture) -> Golden:
+        return Golden(
+            id=self.case.id, heatmap=None, picture=given.content, provenance=self.provenance()
+        )
+
+    def _evidence(
+        self,
+        given: GivenPicture,
+        stored: StoredGolden | None = None,
+        found: ImageComparison | None = None,
+    ) -> str:
+        golden = None if stored is None else _pixels(stored)
+        if golden is not None and found is None:
+            found = compare_pixels(golden, given.pixels)
+        drawn = review_pictures(golden, given.pixels, found)
+        return self.evidence.write_golden_pictures(
+            f"{self.case.test} {self.case.id}", {key: png(image) for key, image in drawn.items()}
+        )
+
+
+def _compare(
+    stored: StoredGolden, given: GivenPicture, tolerance: ImageTolerance, ignore: Sequence[Box]
+) -> ImageComparison:
+    if stored.digest == given.digest and not ignore:  # a box is held against the golden's size
+        return identical(tolerance)
+    return compare_pixels(_pixels(stored), given.pixels, tolerance, ignore)
+
+
+def _pixels(stored: StoredGolden) -> Pixels:
+    try:
+        return Pixels.of_png(stored.picture)
+    except ValueError as error:
+        raise unreadable(stored.where, f"{stored.where.name}.png: {error}") from error
