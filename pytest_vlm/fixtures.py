@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_vlm.golden.names import scope_of
+from pytest_vlm.golden.storage.names import scope_of
 from pytest_vlm.markers import peak_limit
 from pytest_vlm.memory.size import parse_size
 from pytest_vlm.run import open_session

@@ -17,7 +17,7 @@ from pytest_vlm.golden import GOLDENS
 from pytest_vlm.paths import readable
 
 if TYPE_CHECKING:
-    from pytest_vlm.golden.pending import PendingFolder, PendingGolden
+    from pytest_vlm.golden.accepting.pending import PendingFolder, PendingGolden
 
 EXAMPLES = """examples:
   python -m pytest_vlm accept vlm-report
@@ -61,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _accept(options: argparse.Namespace) -> int:
-    from pytest_vlm.golden.pending import PendingFolder
+    from pytest_vlm.golden.accepting.pending import PendingFolder
 
     if options.ids and options.all:
         raise GoldenError("give ids or --all, not both")
@@ -126,7 +126,7 @@ def _command(options: argparse.Namespace, candidate: str) -> str:
 
 
 def _check_reason(options: argparse.Namespace) -> None:
-    from pytest_vlm.golden.signature import in_ci
+    from pytest_vlm.golden.accepting.signature import in_ci
 
     if in_ci(os.environ) and not (options.reason or "").strip():
         raise GoldenError(
@@ -137,7 +137,7 @@ def _check_reason(options: argparse.Namespace) -> None:
 
 def _goldens(pending: Iterable[PendingGolden], options: argparse.Namespace) -> Path:
     """Where accepted ones go; a report may come from anywhere, so it does not decide that."""
-    from pytest_vlm.golden.accept import goldens_of
+    from pytest_vlm.golden.accepting.accept import goldens_of
 
     if options.goldens is not None:
         given: Path = options.goldens
@@ -155,8 +155,8 @@ def _goldens(pending: Iterable[PendingGolden], options: argparse.Namespace) -> P
 def _accept_each(
     folder: PendingFolder, chosen: Sequence[PendingGolden], options: argparse.Namespace
 ) -> int:
-    from pytest_vlm.golden.accept import accept
-    from pytest_vlm.golden.signature import Signature
+    from pytest_vlm.golden.accepting.accept import accept
+    from pytest_vlm.golden.accepting.signature import Signature
 
     goldens = _goldens(chosen, options)
     signature = Signature.now(why=options.reason or "", run=folder.origin.told)

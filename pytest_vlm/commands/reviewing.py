@@ -11,9 +11,9 @@ from pathlib import Path
 from pytest_vlm.commands.linking import say_path
 from pytest_vlm.commands.saying import say
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.accept import accept
-from pytest_vlm.golden.pending import PendingFolder, PendingGolden
-from pytest_vlm.golden.signature import Signature
+from pytest_vlm.golden.accepting.accept import accept
+from pytest_vlm.golden.accepting.pending import PendingFolder, PendingGolden
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.tolerance import told
 from pytest_vlm.paths import readable
 

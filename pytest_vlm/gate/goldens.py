@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pytest_vlm.gate.plan import PlannedTest, TestOutcome
-from pytest_vlm.golden.names import scope_of
+from pytest_vlm.golden.storage.names import scope_of
 from pytest_vlm.report.model import GoldenRecord, Record
 
 ORPHANED = "that no test of this run asked for"

@@ -180,7 +180,7 @@ def _shown(claims: Sequence[ClaimRecord], goldens: Sequence[GoldenRecord]) -> It
             yield _told(claim)
     matching = [record for record in goldens if record.verdict == "pass"]
     if matching:
-        yield f"{len(matching)} of {len(goldens)} golden maps match"
+        yield f"{len(matching)} of {len(goldens)} goldens match"
 
 
 def _not_claimed(own: Sequence[PlannedTest], records: Sequence[Record]) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import permutations
 
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.golden.comparison import compare_maps
-from pytest_vlm.golden.tolerance import NAMED, STRICT, WORDS, Tolerance, within
+from pytest_vlm.golden.tolerance import NAMED, STRICT, WORDS, Tolerance
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.metrics import MapDistance
 from pytest_vlm.report.model import GoldenMeasure
@@ -117,7 +117,7 @@ def _propose(worst: MapDistance) -> Tolerance | None:
         scale_ratio=worst.scale_ratio,
     )
     for tolerance in NAMED.values():
-        if all(within(measure) for measure in tolerance.measures(room)):
+        if all(measure.holds for measure in tolerance.measures(room)):
             return tolerance
     if not room.pearson > SHIFTED or not math.isfinite(room.max_deviation):
         return None

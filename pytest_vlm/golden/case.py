@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.accept import accept_command
+from pytest_vlm.golden.accepting.accept import accept_command
+from pytest_vlm.golden.accepting.pending import pending_store
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Golden, Provenance
-from pytest_vlm.golden.names import check_id
-from pytest_vlm.golden.pending import pending_store
-from pytest_vlm.golden.signature import Signature
-from pytest_vlm.golden.store import GoldenStore, StoredGolden
-from pytest_vlm.golden.variants import Variant, accept, acceptable
+from pytest_vlm.golden.storage.names import check_id
+from pytest_vlm.golden.storage.store import GoldenStore, StoredGolden
+from pytest_vlm.golden.storage.variants import Variant, accept, acceptable
 from pytest_vlm.report.model import GoldenMeasure, GoldenRecord, Record
 
 FLAG = "--vlm-accept-goldens"
@@ -80,6 +80,11 @@ class GoldenCase:
         if not found:
             self.accepted.check_case(self.id)
         return found
+
+    def replaced(self, goldens: Sequence[StoredGolden]) -> StoredGolden | None:
+        """Which of them a new golden takes the place of: the one of the same variant."""
+        same = [one for one in goldens if Variant.of(one.provenance) == self.variant]
+        return same[0] if same else None
 
     def leave_pending(self, golden: Golden) -> None:
         """Keep a new one for a person to look at."""

@@ -11,11 +11,11 @@ from pytest_vlm.golden.calibration import Calibration
 from pytest_vlm.golden.case import GoldenCase
 from pytest_vlm.golden.comparison import GoldenComparison, compare_maps, identical
 from pytest_vlm.golden.golden import Golden, Provenance, map_digest
-from pytest_vlm.golden.image_check import ImageCheck
-from pytest_vlm.golden.image_comparison import Box
-from pytest_vlm.golden.image_source import Source
-from pytest_vlm.golden.image_tolerance import ImageTolerance
-from pytest_vlm.golden.store import StoredGolden
+from pytest_vlm.golden.images.check import ImageCheck
+from pytest_vlm.golden.images.comparison import Box
+from pytest_vlm.golden.images.source import Source
+from pytest_vlm.golden.images.tolerance import ImageTolerance
+from pytest_vlm.golden.storage.store import StoredGolden
 from pytest_vlm.golden.tolerance import Tolerance, tolerance_of
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import overlay, png
@@ -142,7 +142,7 @@ class GoldenCheck:
 
     def _accept(self, before: list[StoredGolden], heatmap: Heatmap, sample: Sample) -> None:
         self.case.accept(self._golden(heatmap, sample))
-        evidence = self._evidence(before[0] if before else None, heatmap, sample)
+        evidence = self._evidence(self.case.replaced(before), heatmap, sample)
         self.case.note("accepted", "Accepted as the new golden.", subject=MAP, evidence=evidence)
 
     def _missing(self, heatmap: Heatmap, sample: Sample) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from pytest_vlm.golden.tolerance import STRICT as STRICT
 from pytest_vlm.golden.tolerance import TOLERANT as TOLERANT
 from pytest_vlm.golden.tolerance import Tolerance as Tolerance
-from pytest_vlm.golden.tolerance import told, within
+from pytest_vlm.golden.tolerance import told
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.metrics import MapDistance, map_distance
 from pytest_vlm.report.model import GoldenMeasure
@@ -84,7 +84,7 @@ def compare_maps(
         )
     distance = map_distance(golden, other)
     measures = tolerance.measures(distance)
-    problem = ", ".join(told(measure) for measure in measures if not within(measure))
+    problem = ", ".join(told(measure) for measure in measures if not measure.holds)
     return GoldenComparison(distance=distance, measures=measures, problem=problem)
 
 

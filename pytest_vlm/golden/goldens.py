@@ -14,13 +14,13 @@ from pytest_vlm.errors import SettingsError, VlmError
 from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.run import EvaluationRun
 from pytest_vlm.evaluation.samples import Sample
+from pytest_vlm.golden.accepting.signature import in_ci
 from pytest_vlm.golden.asked import AskedGoldens
 from pytest_vlm.golden.case import FLAG, GoldenCase
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.golden import Provenance
-from pytest_vlm.golden.signature import in_ci
-from pytest_vlm.golden.store import GoldenStore
-from pytest_vlm.golden.variants import Variant
+from pytest_vlm.golden.storage.store import GoldenStore
+from pytest_vlm.golden.storage.variants import Variant
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import Record

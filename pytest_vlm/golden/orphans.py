@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_vlm.gate.goldens import orphan_event, orphans
 from pytest_vlm.gate.plan import PlannedTest, TestOutcome
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.storage.store import GoldenStore
 from pytest_vlm.paths import readable
 from pytest_vlm.report.model import Record
 

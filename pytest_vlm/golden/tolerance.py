@@ -107,15 +107,6 @@ def tolerance_of(given: Tolerance | str) -> Tolerance:
     return NAMED[given]
 
 
-def within(measure: GoldenMeasure) -> bool:
-    """Whether a number keeps its limit; one that is not a number keeps none."""
-    if measure.limit is None:
-        return True
-    if measure.better == "higher":
-        return measure.value >= measure.limit
-    return measure.value <= measure.limit
-
-
 def told(measure: GoldenMeasure) -> str:
     """``Pearson 0.9962 (limit 0.994)``."""
     value = f"{measure.name} {measure.value:.4f}"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vlm.golden.pending import PendingFolder
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.accepting.pending import PendingFolder
+from pytest_vlm.golden.storage.store import GoldenStore
 
 pty = pytest.importorskip("pty", reason="pseudo terminals are Unix's")
 

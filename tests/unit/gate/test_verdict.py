@@ -214,7 +214,7 @@ PASS = [claim("pass")]
         ("HOLD", [], {}, [], (), "no test about it was collected"),
         ("HOLD", plan(), {"memory_B": "failed"}, [*PASS, golden("fail")], (), "golden x/y"),
         ("HOLD", plan(), {"memory_B": "failed"}, [*PASS, golden("missing")], (), "golden x/y"),
-        ("SHIP", plan(), {}, [*PASS, golden("pass")], (), "1 of 1 golden maps match"),
+        ("SHIP", plan(), {}, [*PASS, golden("pass")], (), "1 of 1 goldens match"),
     ],
 )
 def test_verdict_and_its_reason(verdict, planned, differently, records, selection, reason):

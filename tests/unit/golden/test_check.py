@@ -10,15 +10,15 @@ import pytest
 
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.golden.accept import pending_store
+from pytest_vlm.golden.accepting.pending import pending_store
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.asked import AskedGoldens
 from pytest_vlm.golden.case import GoldenCase
 from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.golden.golden import map_digest
-from pytest_vlm.golden.signature import Signature
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.storage.store import GoldenStore
+from pytest_vlm.golden.storage.variants import Variant, accept
 from pytest_vlm.golden.tolerance import Tolerance
-from pytest_vlm.golden.variants import Variant, accept
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.report.evidence import EvidenceFolder
 

@@ -28,7 +28,9 @@ def test_the_same_map_matches():
     assert found.problem == ""
     assert found.distance is not None
     assert found.distance.pearson == 1
-    assert found.sentence == "The accepted map: Pearson 1.0000 (limit 0.994)."
+    assert found.sentence == (
+        "The accepted map: Pearson 1.0000 (limit 0.994), largest deviation 0.0000 (limit 0.3)."
+    )
 
 
 def test_a_rounded_map_matches():
@@ -107,8 +109,8 @@ def test_a_map_that_is_not_finite_says_so(value):
 
 
 def test_a_comparison_that_matches_is_nearer_than_any_that_does_not():
-    tight = Tolerance(pearson=0.99999999)
-    matching = compare_maps(grid(), grid(hot(0.9)), Tolerance(pearson=0))
+    tight = Tolerance(pearson=0.99999999, max_deviation=9)
+    matching = compare_maps(grid(), grid(hot(0.9)), Tolerance(pearson=0, max_deviation=9))
     found = [
         compare_maps(grid(), grid(method="gradient")),
         compare_maps(grid(), grid(hot(0.9)), tight),

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_vlm.gate.plan import TestOutcome
 from pytest_vlm.golden.orphans import find_orphans
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.storage.store import GoldenStore
 
 
 @pytest.fixture

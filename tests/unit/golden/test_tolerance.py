@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.tolerance import STRICT, TOLERANT, Tolerance, told, tolerance_of, within
+from pytest_vlm.golden.tolerance import STRICT, TOLERANT, Tolerance, told, tolerance_of
 from pytest_vlm.heatmap.metrics import MapDistance
 from pytest_vlm.report.model import GoldenMeasure
 
@@ -26,12 +26,13 @@ def distance(**changes: float) -> MapDistance:
 
 
 def passes(tolerance: Tolerance, **changes: float) -> bool:
-    return all(within(measure) for measure in tolerance.measures(distance(**changes)))
+    return all(measure.holds for measure in tolerance.measures(distance(**changes)))
 
 
-def test_strict_is_the_correlation_alone():
-    assert passes(STRICT, pearson=0.994, smoothed_pearson=0, max_deviation=9, scale_ratio=9)
+def test_strict_is_the_correlation_and_bounds_single_cells():
+    assert passes(STRICT, pearson=0.994, smoothed_pearson=0, max_deviation=0.3, scale_ratio=9)
     assert not passes(STRICT, pearson=0.9939)
+    assert not passes(STRICT, max_deviation=0.301)
 
 
 def test_tolerant_is_smoothed_and_bounds_single_cells():
@@ -58,7 +59,8 @@ def test_every_number_can_have_a_limit(tolerance, kept, broken):
 
 
 def test_all_numbers_are_reported_those_that_decide_first():
-    assert [measure.name for measure in STRICT.measures(distance())] == NAMES
+    deciding = [m.name for m in STRICT.measures(distance()) if m.limit is not None]
+    assert deciding == [NAMES[0], NAMES[2]]
     measures = TOLERANT.measures(distance())
     assert [measure.name for measure in measures[:2]] == NAMES[1:3]
     assert {measure.name for measure in measures} == set(NAMES)
@@ -84,7 +86,7 @@ def test_tolerances_have_names():
 @pytest.mark.parametrize(
     "limits",
     [
-        {"pearson": None},
+        {"pearson": None, "max_deviation": None},
         {"pearson": 1.1},
         {"pearson": math.nan},
         {"max_deviation": -0.1},

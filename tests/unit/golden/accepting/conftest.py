@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vlm.golden.accept import accept_command
-from pytest_vlm.golden.pending import pending_store
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.accepting.accept import accept_command
+from pytest_vlm.golden.accepting.pending import pending_store
+from pytest_vlm.golden.storage.store import GoldenStore
 from pytest_vlm.report.model import CheckpointSummary, GoldenMeasure, GoldenRecord, RunReport
 
 ONE, TWO = "test_x/one", "test_x/two"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.accept import accept, accept_command, goldens_of
+from pytest_vlm.golden.accepting.accept import accept, accept_command, goldens_of
+from pytest_vlm.golden.accepting.pending import PendingFolder
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Replaced
-from pytest_vlm.golden.pending import PendingFolder
-from pytest_vlm.golden.signature import Signature
 
 ONE, TWO = "test_x/one", "test_x/two"
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pytest_vlm.__main__ import main
-from pytest_vlm.golden.pending import PendingFolder
+from pytest_vlm.golden.accepting.pending import PendingFolder
 
 ONE, TWO = "test_x/one", "test_x/two"
 

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden import artifacts
+from pytest_vlm.golden.accepting import artifacts
+from pytest_vlm.golden.accepting.pending import PendingFolder, pending_store
 from pytest_vlm.golden.golden import digest
-from pytest_vlm.golden.pending import PendingFolder, pending_store
 
 ONE, TWO = "test_x/one", "test_x/two"
 MISSING_FINGERPRINT = "e" * 32
@@ -357,7 +357,8 @@ def test_reading_loads_no_model(report):
     import subprocess
 
     command = (
-        "import sys; from pathlib import Path; from pytest_vlm.golden.pending import PendingFolder;"
+        "import sys; from pathlib import Path;"
+        "from pytest_vlm.golden.accepting.pending import PendingFolder;"
         f"folder = PendingFolder(Path({str(report)!r}));"
         "[folder.load(one) for one in folder.goldens()];"
         "assert not {'torch', 'transformers', 'gradio', 'pytest'} & set(sys.modules)"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pytest_vlm.golden.signature import Signature, in_ci
+from pytest_vlm.golden.accepting.signature import Signature, in_ci
 
 
 def test_git_knows_who():

@@ -10,7 +10,7 @@ from textwrap import shorten
 from typing import Any
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.artifacts import AGAIN, UNREADABLE, read_plain
+from pytest_vlm.golden.accepting.artifacts import AGAIN, UNREADABLE, read_plain
 from pytest_vlm.report.model import GoldenRecord, load_record
 
 RUN = "run.json"

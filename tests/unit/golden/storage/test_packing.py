@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from pytest_vlm.golden.packing import pack, unpack
+from pytest_vlm.golden.storage.packing import pack, unpack
 from pytest_vlm.heatmap.heatmap import Heatmap
 
 GENERATOR = np.random.default_rng(3)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pytest_vlm.golden.image_comparison import compare_pixels
-from pytest_vlm.golden.image_pixels import Pixels
-from pytest_vlm.golden.image_tolerance import EXACT, SCREENSHOT
+from pytest_vlm.golden.images.comparison import compare_pixels
+from pytest_vlm.golden.images.pixels import Pixels
+from pytest_vlm.golden.images.tolerance import EXACT, SCREENSHOT
 
 CHROMIUM = shutil.which("chromium")
 QUIET = [

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Replaced
-from pytest_vlm.golden.signature import Signature
-from pytest_vlm.golden.store import GoldenStore
-from pytest_vlm.golden.variants import Variant, accept, acceptable
+from pytest_vlm.golden.storage.store import GoldenStore
+from pytest_vlm.golden.storage.variants import Variant, accept, acceptable
 
 ID = "test_x/seven"
 CPU, CUDA = Variant("cpu", "float32"), Variant("cuda", "bfloat16")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Golden, Provenance, Replaced
-from pytest_vlm.golden.names import VARIANT, without_variant
-from pytest_vlm.golden.signature import Signature
-from pytest_vlm.golden.store import GoldenStore, StoredGolden
+from pytest_vlm.golden.storage.names import VARIANT, without_variant
+from pytest_vlm.golden.storage.store import GoldenStore, StoredGolden
 
 KIND = re.compile(r"[a-z]*")
 
@@ -105,9 +105,7 @@ def _variant(stored: StoredGolden) -> Variant:
 
 def _is_same(stored: StoredGolden, golden: Golden) -> bool:
     """But for who accepted it, when, why and from which run."""
-    made = replace(
-        stored.provenance, accepted="", accepted_by="", reason="", run="", replaced=None
-    )
+    made = replace(stored.provenance, accepted="", accepted_by="", reason="", run="", replaced=None)
     return (stored.digest, stored.picture, made) == (
         golden.digest,
         golden.picture,

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_vlm.golden.document import Document
 from pytest_vlm.golden.golden import digest
+from pytest_vlm.golden.storage.document import Document
 
 MAP, PICTURE, DECIDING = ".npz", ".png", ".json"
 LFS = b"version https://git-lfs"

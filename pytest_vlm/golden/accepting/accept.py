@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden import GOLDENS, variants
+from pytest_vlm.golden import GOLDENS
+from pytest_vlm.golden.accepting.pending import PendingFolder, PendingGolden
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Golden
-from pytest_vlm.golden.pending import PendingFolder, PendingGolden
-from pytest_vlm.golden.signature import Signature
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.storage import variants
+from pytest_vlm.golden.storage.store import GoldenStore
 from pytest_vlm.paths import readable
 
 

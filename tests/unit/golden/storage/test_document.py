@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_vlm.golden.document import Document
 from pytest_vlm.golden.golden import Provenance, Replaced
+from pytest_vlm.golden.storage.document import Document
 
 FILES = {".npz": "1" * 32, ".png": "2" * 32}
 

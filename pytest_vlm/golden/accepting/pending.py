@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.artifacts import AGAIN, LIMITS, check_files, entries, unlike_folder
+from pytest_vlm.golden.accepting.artifacts import AGAIN, LIMITS, check_files, entries, unlike_folder
+from pytest_vlm.golden.accepting.origin import Origin
 from pytest_vlm.golden.golden import Golden
-from pytest_vlm.golden.names import PART, is_id, without_variant
-from pytest_vlm.golden.origin import Origin
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.storage.names import PART, is_id, without_variant
+from pytest_vlm.golden.storage.store import GoldenStore
 from pytest_vlm.report.model import GoldenRecord
 
 PENDING = "pending"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_vlm.golden.image_comparison import Box, compare_pixels
-from pytest_vlm.golden.image_pixels import Pixels
-from pytest_vlm.golden.image_rendering import (
+from pytest_vlm.golden.images.comparison import Box, compare_pixels
+from pytest_vlm.golden.images.pixels import Pixels
+from pytest_vlm.golden.images.rendering import (
     CHECKERBOARD,
     DIFFERS,
     FRAME,

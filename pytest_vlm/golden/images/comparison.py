@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.image_edges import REACH, beyond_moved_edges
-from pytest_vlm.golden.image_pixels import Levels, Pixels
-from pytest_vlm.golden.image_tolerance import EXACT, WINDOW, ImageTolerance
+from pytest_vlm.golden.images.edges import REACH, beyond_moved_edges
+from pytest_vlm.golden.images.pixels import Levels, Pixels
+from pytest_vlm.golden.images.tolerance import EXACT, WINDOW, ImageTolerance
 from pytest_vlm.report.model import GoldenMeasure
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels; x1 and y1 are outside

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.names import check_id, is_id, scope_of, without_variant
+from pytest_vlm.golden.storage.names import check_id, is_id, scope_of, without_variant
 
 
 @pytest.mark.parametrize(

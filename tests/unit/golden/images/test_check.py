@@ -13,15 +13,16 @@ import pytest
 from PIL import Image
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden import image_check, image_source
+from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.asked import AskedGoldens
 from pytest_vlm.golden.case import GoldenCase
 from pytest_vlm.golden.golden import Provenance
-from pytest_vlm.golden.image_check import ImageCheck
-from pytest_vlm.golden.image_tolerance import ImageTolerance
-from pytest_vlm.golden.signature import Signature
-from pytest_vlm.golden.store import GoldenStore
-from pytest_vlm.golden.variants import Variant, accept
+from pytest_vlm.golden.images import check as image_check
+from pytest_vlm.golden.images import source as image_source
+from pytest_vlm.golden.images.check import ImageCheck
+from pytest_vlm.golden.images.tolerance import ImageTolerance
+from pytest_vlm.golden.storage.store import GoldenStore
+from pytest_vlm.golden.storage.variants import Variant, accept
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import GoldenRecord
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_vlm.golden.image_pixels import Levels
+from pytest_vlm.golden.images.pixels import Levels
 
 ADDED = 4  # times two neighbours are added: the weights 1 4 6 4 1, close to a Gaussian of σ = 1
 WEIGHT = 2 ** (2 * ADDED)

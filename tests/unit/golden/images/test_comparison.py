@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageFont
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.image_comparison import ImageComparison, compare_pixels
-from pytest_vlm.golden.image_pixels import Pixels
-from pytest_vlm.golden.image_tolerance import (
+from pytest_vlm.golden.images.comparison import ImageComparison, compare_pixels
+from pytest_vlm.golden.images.pixels import Pixels
+from pytest_vlm.golden.images.tolerance import (
     EXACT,
     SCREENSHOT,
     ImageTolerance,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pytest_vlm.golden.image_comparison import ImageComparison, Mask, Place
-from pytest_vlm.golden.image_pixels import Pixels
+from pytest_vlm.golden.images.comparison import ImageComparison, Mask, Place
+from pytest_vlm.golden.images.pixels import Pixels
 
 SMALLEST_EDGE, LARGEST_EDGE = 256, 1600
 STRIPE, SQUARE = 8, 8  # pixels as drawn

@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.image_pixels import LARGEST, Pixels
-from pytest_vlm.golden.image_source import GivenPicture
+from pytest_vlm.golden.images.pixels import LARGEST, Pixels
+from pytest_vlm.golden.images.source import GivenPicture
 
 GREY, RGB, GREY_ALPHA, RGB_ALPHA = 0, 2, 4, 6  # a PNG's colour types
 KINDS = {

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pytest_vlm.golden.case import GoldenCase
 from pytest_vlm.golden.golden import Golden, Provenance
-from pytest_vlm.golden.image_comparison import Box, ImageComparison, compare_pixels, identical
-from pytest_vlm.golden.image_pixels import Pixels
-from pytest_vlm.golden.image_rendering import review_pictures
-from pytest_vlm.golden.image_source import GivenPicture, Source
-from pytest_vlm.golden.image_tolerance import ImageTolerance, image_tolerance_of
-from pytest_vlm.golden.store import StoredGolden, unreadable
+from pytest_vlm.golden.images.comparison import Box, ImageComparison, compare_pixels, identical
+from pytest_vlm.golden.images.pixels import Pixels
+from pytest_vlm.golden.images.rendering import review_pictures
+from pytest_vlm.golden.images.source import GivenPicture, Source
+from pytest_vlm.golden.images.tolerance import ImageTolerance, image_tolerance_of
+from pytest_vlm.golden.storage.store import StoredGolden, unreadable
 from pytest_vlm.heatmap.rendering import png
 from pytest_vlm.paths import readable
 from pytest_vlm.report.evidence import EvidenceFolder
@@ -79,7 +79,7 @@ class ImageCheck:
         )
 
     def _accept(self, before: Sequence[StoredGolden], given: GivenPicture) -> None:
-        evidence = self._evidence(given, before[0] if before else None)
+        evidence = self._evidence(given, self.case.replaced(before))
         self.case.accept(self._golden(given))
         self.case.note("accepted", "Accepted as the new golden.", subject=IMAGE, evidence=evidence)
 

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.golden.golden import Golden
-from pytest_vlm.golden.store import GoldenStore
+from pytest_vlm.golden.storage.store import GoldenStore
 from pytest_vlm.heatmap.heatmap import Heatmap
 
 KILLED = 137

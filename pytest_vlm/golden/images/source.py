@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.artifacts import LIMITS
+from pytest_vlm.golden.accepting.artifacts import LIMITS
 from pytest_vlm.golden.golden import digest
-from pytest_vlm.golden.image_pixels import Pixels
+from pytest_vlm.golden.images.pixels import Pixels
 
 Source = bytes | Path | str | Image.Image
 

@@ -1,0 +1,1 @@
+"""Accepting what a run left pending: from its artifacts, as untrusted files, with a signature."""

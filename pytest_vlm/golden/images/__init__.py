@@ -1,0 +1,1 @@
+"""Goldens of pictures: read as they are, compared, and drawn for a review."""

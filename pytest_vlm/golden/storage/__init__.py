@@ -1,0 +1,1 @@
+"""Goldens as files: names, variants, and writing that no kill leaves half done."""
