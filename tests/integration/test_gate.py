@@ -485,7 +485,7 @@ def test_data_that_shows_nothing_is_red_even_where_inconclusive_only_warns(proje
     project.samples(300)
     result = project.gate(
         project.checkpoint("A", accuracy=1.0),
-        project.checkpoint("B", accuracy=0.0),
+        project.checkpoint("B", accuracy=1.0),
         options=("--vlm-inconclusive=warn",),
     )
     assert result.ret == 1

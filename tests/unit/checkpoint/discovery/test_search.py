@@ -76,10 +76,16 @@ def test_the_folder_itself_may_be_the_checkpoint(tmp_path):
 
 
 def test_the_committed_checkpoints():
-    found = discover(ROOT / "app" / "digits")
-    assert [(one.name, one.step) for one in found] == [("weak", 170), ("strong", 700)]
-    assert all(one.parameters == 439_664 and not one.problem for one in found)
-    assert found[1].metrics["overall"] == pytest.approx(0.868)
+    found = {one.name: one for one in discover(ROOT / "app" / "digits")}
+    assert {name: one.step for name, one in found.items()} == {
+        "weak": 170,
+        "misled": 300,
+        "strong": 700,
+    }
+    assert not any(one.problem for one in found.values())
+    assert found["weak"].parameters == found["strong"].parameters == 439_664
+    assert found["strong"].metrics["overall"] == pytest.approx(0.868)
+    assert (found["misled"].kind, found["misled"].base) == ("delta", "strong")
 
 
 def test_a_checkpoint_of_a_trainer_says_how_far_it_came(tmp_path):

@@ -180,7 +180,8 @@ class PoolMachine(RuleBasedStateMachine):
         stay = [one for one in self._present() if one is not engine and one not in self.held]
         if self.budget is None and not self.knows_sharing:
             later = [self.used.index(one.name) for one in stay]
-            assert all(self.used.index(one.name) < place for one in left for place in later)
+            for_room = [self.used.index(one.name) for one in left if one.name != name]
+            assert all(earlier < place for earlier in for_room for place in later)
         freed = [int(n) for e in self.events[told:] for n in re.findall(r": (\d+) B freed", e)]
         if len(freed) == len(left):
             kept = [one for one in before if one not in left]
