@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from pytest_vlm.golden.golden import Provenance, Replaced
@@ -84,7 +84,12 @@ class Document:
                 content[name] = tuple(int(number) for number in content[name])
         if content.get("replaced"):
             content["replaced"] = Replaced(**content["replaced"])
+        unknown = sorted(set(content) - {one.name for one in fields(Provenance)})
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(unknown)}; a later pytest-vlm may know it")
         for one in fields(Provenance):
+            if one.default is one.default_factory is MISSING and one.name not in content:
+                raise KeyError(one.name)
             if one.type == "str" and not isinstance(content.get(one.name, ""), str):
                 raise TypeError(f"{one.name} is no text")
         for one in (digests, *files.values()):

@@ -62,10 +62,17 @@ def test_an_answer_that_is_no_text_for_a_file_is_kept(document):
         ({"method": 7}, "method is no text"),
         ({"layers": "ab"}, "garbles"),
         ({"replaced": [1]}, "garbles"),
-        ({"more": 1}, "garbles"),
+        ({"more": 1}, "unknown: more; a later pytest-vlm may know it"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(document, changes, says):
     content = {**json.loads(document.dump()), **changes}
     with pytest.raises(ValueError, match=says):
+        Document.load(json.dumps(content).encode())
+
+
+def test_a_missing_field_is_named(document):
+    content = json.loads(document.dump())
+    del content["device"]
+    with pytest.raises(ValueError, match="lacks or garbles a field \\('device'\\)"):
         Document.load(json.dumps(content).encode())
