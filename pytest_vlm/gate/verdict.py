@@ -114,7 +114,8 @@ def _failed(
     for outcome in outcomes:
         known = any(r.test == outcome.test and r.sentence in outcome.message for r in explained)
         if outcome.outcome == "failed" and outcome.test not in others and not known:
-            yield f"{_short(outcome.test)} failed: {outcome.message[:LONGEST] or 'no message'}"
+            said = outcome.message.removeprefix(f"{outcome.test}: ")
+            yield f"{_short(outcome.test)} failed: {said[:LONGEST] or 'no message'}"
 
 
 def _over_the_limit(
