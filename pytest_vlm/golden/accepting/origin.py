@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -24,12 +24,14 @@ class Origin:
     Attributes:
         created: UTC date and time.
         records: (candidate, golden) to what was found.
+        shared: (candidate, golden) to why nobody knows whose it is: two tests checked it.
         fingerprints: checkpoint to the fingerprint of its files.
     """
 
     command: str
     created: str
     records: Mapping[tuple[str, str], GoldenRecord]
+    shared: Mapping[tuple[str, str], str]
     fingerprints: Mapping[str, str]
 
     @property
@@ -61,6 +63,7 @@ class Origin:
                 command=str(content["command"]),
                 created=str(content["created"]),
                 records={(record.candidate, record.golden): record for record in found},
+                shared=_shared(found),
                 fingerprints={
                     str(one["name"]): str(one["fingerprint"]) for one in content["checkpoints"]
                 },
@@ -71,10 +74,29 @@ class Origin:
             ) from error
 
 
+def _shared(records: Sequence[GoldenRecord]) -> dict[tuple[str, str], str]:
+    tests: dict[tuple[str, str], dict[str, None]] = {}
+    for record in records:
+        tests.setdefault((record.candidate, record.golden), {})[record.test] = None
+    return {
+        golden: f"{' and '.join(names)} both checked it, and only one of them left this; rename "
+        "one, or give its golden another name"
+        for golden, names in tests.items()
+        if len(names) > 1
+    }
+
+
 def _record(content: dict[str, Any]) -> GoldenRecord:
     record = load_record(json.dumps(content))
     assert isinstance(record, GoldenRecord)
-    texts = (record.candidate, record.golden, record.verdict, record.sentence, record.evidence)
+    texts = (
+        record.test,
+        record.candidate,
+        record.golden,
+        record.verdict,
+        record.sentence,
+        record.evidence,
+    )
     if not all(isinstance(text, str) for text in (*texts, record.accept)):
         raise TypeError(f"the record of {record.golden!r} holds no text")
     for measure in record.measures:

@@ -154,7 +154,7 @@ class PendingFolder:
                 says = "knows nothing of it" if record is None else f"says {record.verdict}"
                 problem = f"run.json {says}; another run left it"
             else:
-                problem = ""
+                problem = self.origin.shared.get((candidate, id), "")
             yield PendingGolden(candidate=candidate, id=id, record=record, problem=problem)
         for path in files:
             if path.suffix not in LIMITS:

@@ -364,3 +364,13 @@ def test_reading_loads_no_model(report):
         "assert not {'torch', 'transformers', 'gradio', 'pytest'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+def test_a_golden_that_two_tests_checked_is_nobodys(report):
+    content = json.loads((report / "run.json").read_text())
+    (first, *_) = [one for one in content["records"] if one["golden"] == ONE]
+    again = first | {"test": "suites/test_x.py::test[other]"}
+    change_run(report, records=[*content["records"], again, first])
+    found = problems(report)
+    assert "test_x.py::test and suites/test_x.py::test[other] both checked it" in found[ONE]
+    assert found[TWO] == ""
