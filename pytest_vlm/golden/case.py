@@ -12,7 +12,7 @@ from pytest_vlm.golden.accepting.accept import accept_command
 from pytest_vlm.golden.accepting.pending import pending_store
 from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Golden, Provenance
-from pytest_vlm.golden.storage.names import check_id
+from pytest_vlm.golden.storage.names import check_plain
 from pytest_vlm.golden.storage.store import GoldenStore, StoredGolden
 from pytest_vlm.golden.storage.variants import Variant, accept, acceptable
 from pytest_vlm.report.model import GoldenMeasure, GoldenRecord, Record
@@ -50,7 +50,7 @@ class GoldenCase:
     degraded: Callable[[], str] = lambda: ""
 
     def __post_init__(self) -> None:
-        check_id(self.id)
+        check_plain(self.id)
 
     @property
     def pending(self) -> GoldenStore:

@@ -152,7 +152,10 @@ class GoldenCheck:
         sentence = f"No golden was accepted yet; a pending one is in {where}."
         evidence = self._evidence(None, heatmap, sample)
         case.note("missing", sentence, subject=MAP, evidence=evidence)
-        return f"golden {case.id}: {sentence} {case.next_step}"
+        return (
+            f"golden {case.id}, {case.candidate}: {sentence} Look at the report; if the map is right: "
+            f"{case.next_step}"
+        )
 
     def _different(
         self, stored: StoredGolden, found: GoldenComparison, heatmap: Heatmap, sample: Sample

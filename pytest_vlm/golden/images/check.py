@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from pytest_vlm.golden.case import GoldenCase
 from pytest_vlm.golden.golden import Golden, Provenance
-from pytest_vlm.golden.images.comparison import Box, ImageComparison, compare_pixels, identical
+from pytest_vlm.golden.images.comparison import (
+    Box,
+    ImageComparison,
+    compare_pixels,
+    identical,
+    ignored_mask,
+)
 from pytest_vlm.golden.images.pixels import Pixels
 from pytest_vlm.golden.images.rendering import review_pictures
 from pytest_vlm.golden.images.source import GivenPicture, Source
@@ -60,6 +66,8 @@ class ImageCheck:
         limits, case, given = image_tolerance_of(tolerance), self.case, GivenPicture(picture)
         case.claim(case.id, case.test, given.digest)
         goldens = case.goldens(IMAGE)
+        if case.accepting or not goldens:  # what becomes the golden must be able to pass
+            ignored_mask(given.pixels, ignore)
         if case.accepting:
             self._accept(goldens, given)
             return
@@ -89,7 +97,10 @@ class ImageCheck:
         where = readable(case.pending.folder)
         sentence = f"No golden was accepted yet; a pending one is in {where}."
         case.note("missing", sentence, subject=IMAGE, evidence=self._evidence(given))
-        return f"golden {case.id}: {sentence} {case.next_step}"
+        return (
+            f"golden {case.id}, {case.candidate}: {sentence} Look at the report; if the picture is "
+            f"right: {case.next_step}"
+        )
 
     def _different(self, stored: StoredGolden, found: ImageComparison, given: GivenPicture) -> str:
         case = self.case

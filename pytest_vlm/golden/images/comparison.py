@@ -70,7 +70,7 @@ def compare_pixels(
     Raises:
         GoldenError: a box that is empty or outside, or boxes that leave nothing to compare.
     """
-    left_out = _mask(golden, ignored)
+    left_out = ignored_mask(golden, ignored)
     problems = []
     if golden.size != other.size:
         problems.append(f"the golden is {_by(golden)} px, this picture {_by(other)} px")
@@ -130,7 +130,12 @@ def _measures(
     )
 
 
-def _mask(golden: Pixels, boxes: Sequence[Box]) -> Mask | None:
+def ignored_mask(golden: Pixels, boxes: Sequence[Box]) -> Mask | None:
+    """(height, width), the pixels that the boxes touch; None without boxes.
+
+    Raises:
+        GoldenError: a box that is empty or outside, or boxes that leave nothing to compare.
+    """
     if not boxes:
         return None
     width, height = golden.size

@@ -31,6 +31,20 @@ def check_id(id: str) -> None:
         raise GoldenError(f"{_shown(rest)} is no name for a golden; '~' sets off DEVICE-DTYPE")
 
 
+def check_plain(id: str) -> None:
+    """Refuse what is no ``TEST/NAME``, a variant of one too: a run names its own variants.
+
+    Raises:
+        GoldenError: with what is wrong and what to use.
+    """
+    check_id(without_variant(id))
+    if VARIANT in id:
+        raise GoldenError(
+            f"{_shown(id.partition('/')[2])} is no name for a golden: what follows '~' is the device "
+            "and dtype, which are found by themselves; leave it out"
+        )
+
+
 def is_id(id: str) -> bool:
     """Whether it may name a golden or a variant of one."""
     try:

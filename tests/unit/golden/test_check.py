@@ -318,3 +318,9 @@ def test_calibrating_works_before_there_is_a_golden(checker, sample):
         checker().calibrate(sample, runs=2)
     with pytest.raises(GoldenError, match="it takes at least 2"):
         checker().calibrate(sample, runs=1)
+
+
+@pytest.mark.parametrize("name", ["seven~cpu", "seven~cuda-bfloat16", "seven~"])
+def test_a_variant_is_not_named_by_a_test(checker, name):
+    with pytest.raises(GoldenError, match=f"'{name}' is no name for a golden: what follows '~'"):
+        checker(id=f"test_x/{name}")

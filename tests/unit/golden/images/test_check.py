@@ -94,7 +94,7 @@ def pictures(tmp_path: Path, record: GoldenRecord) -> dict[str, Path]:
 def test_a_missing_golden_is_red_and_left_pending(check, records, tmp_path):
     with pytest.raises(AssertionError) as raised:
         check().check(image())
-    assert "golden test_x/page: No golden was accepted yet" in str(raised.value)
+    assert "golden test_x/page, B: No golden was accepted yet" in str(raised.value)
     assert f"accept {tmp_path / 'report'} {ID} --candidate B" in str(raised.value)
     (record,) = records
     assert (record.verdict, record.subject, record.golden) == ("missing", "image", ID)
@@ -302,3 +302,10 @@ def test_one_test_checks_one_picture_under_one_name(check, accepted):
 def test_a_picture_that_was_made_otherwise_than_asked_says_so(check, accepted, records):
     check(degraded=lambda: "batch size 4 instead of 16").check(image())
     assert records[-1].sentence.endswith(" Degraded: batch size 4 instead of 16.")
+
+
+@pytest.mark.parametrize("accepting", [False, True])
+def test_a_box_that_cannot_be_meant_is_refused_before_there_is_a_golden(check, tmp_path, accepting):
+    with pytest.raises(GoldenError, match="is empty or outside"):
+        check(accepting=accepting).check(image(), ignore=[(5, 5, 2, 2)])
+    assert not list(tmp_path.rglob("page.*"))
