@@ -153,8 +153,8 @@ class GoldenCheck:
         evidence = self._evidence(None, heatmap, sample)
         case.note("missing", sentence, subject=MAP, evidence=evidence)
         return (
-            f"golden {case.id}, {case.candidate}: {sentence} Look at the report; if the map is right: "
-            f"{case.next_step}"
+            f"golden {case.id}, {case.candidate}: {sentence} Look at the report; if the map is "
+            f"right: {case.next_step}"
         )
 
     def _different(

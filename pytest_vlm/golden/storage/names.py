@@ -40,8 +40,8 @@ def check_plain(id: str) -> None:
     check_id(without_variant(id))
     if VARIANT in id:
         raise GoldenError(
-            f"{_shown(id.partition('/')[2])} is no name for a golden: what follows '~' is the device "
-            "and dtype, which are found by themselves; leave it out"
+            f"{_shown(id.partition('/')[2])} is no name for a golden: what follows '~' is the "
+            "device and dtype, which are found by themselves; leave it out"
         )
 
 

@@ -272,6 +272,13 @@ def test_a_failure_of_a_test_about_nobody_holds_everybody():
     assert "test_data failed: no data" in found.reasons
 
 
+def test_a_failure_whose_message_begins_with_its_test_names_that_once():
+    planned = plan()
+    outcome = TestOutcome(test=PLAIN, outcome="failed", message=f"{PLAIN}: what happened")
+    found = judge(planned, [*ended(planned), outcome], PASS)
+    assert found.reasons == ("test_memory[B] failed: what happened",)
+
+
 def test_a_swallowed_memory_failure_holds():
     planned = plan()
     over = MemoryRecord(test=PLAIN, checkpoint="B", device="cpu", bytes=2, limit=1, within=False)
