@@ -117,7 +117,8 @@ class GoldenPictures:
     def _caption(self, key: str) -> Html:
         accepted = self.golden.verdict == "accepted"
         if key == "golden":
-            return join(("golden", el("b", ", replaced") if accepted else ""))
+            replaced = accepted and self.found["golden"] is not None
+            return join(("golden", el("b", ", replaced") if replaced else ""))
         if key == "baseline":
             return join((said(self.baseline), " (baseline)"))
         if key == "candidate":

@@ -184,11 +184,16 @@ def test_without_a_golden_the_baseline_lies_under_the_candidate(tmp_path, pictur
     assert "layer" not in text and 'type="range"' not in text
 
 
+def test_the_first_golden_replaced_nothing(tmp_path, picture):
+    record = golden(verdict="accepted", evidence=with_maps(tmp_path, picture(), golden=False))
+    shown = section(tmp_path, record)
+    assert captions(shown)[::2] == ["golden", "B, now golden"]
+    assert "none before" in shown
+
+
 def test_what_was_replaced_stays_beside_what_replaced_it(tmp_path, picture):
     record = golden(verdict="accepted", evidence=with_maps(tmp_path, picture()), measures=())
     assert captions(section(tmp_path, record))[::2] == ["golden, replaced", "B, now golden"]
-    evidence = with_maps(tmp_path, picture(), golden=False)
-    assert "none before" in section(tmp_path, golden(verdict="accepted", evidence=evidence))
 
 
 def test_images_are_layered_only_where_their_sizes_agree(tmp_path, picture):
