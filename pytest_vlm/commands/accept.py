@@ -155,6 +155,7 @@ def _goldens(pending: Iterable[PendingGolden], options: argparse.Namespace) -> P
 def _accept_each(
     folder: PendingFolder, chosen: Sequence[PendingGolden], options: argparse.Namespace
 ) -> int:
+    from pytest_vlm.commands.reviewing import INTERRUPTED
     from pytest_vlm.golden.accepting.accept import accept
     from pytest_vlm.golden.accepting.signature import Signature
 
@@ -167,6 +168,9 @@ def _accept_each(
         except GoldenError as error:
             refused += 1
             say(" ".join(f"refused: {error}".split()), error=True)
+        except KeyboardInterrupt:
+            say("interrupted; what was not accepted stays pending: run it again", error=True)
+            return INTERRUPTED
         else:
             say(f"accepted {readable(goldens / golden.id)}")
     return 2 if refused else 0

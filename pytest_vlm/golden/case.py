@@ -13,7 +13,7 @@ from pytest_vlm.golden.accepting.pending import pending_store
 from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Golden, Provenance
 from pytest_vlm.golden.storage.names import check_plain
-from pytest_vlm.golden.storage.store import GoldenStore, StoredGolden
+from pytest_vlm.golden.storage.store import GoldenStore, StoredGolden, unwritable
 from pytest_vlm.golden.storage.variants import Variant, accept, acceptable
 from pytest_vlm.report.model import GoldenMeasure, GoldenRecord, Record
 
@@ -87,17 +87,31 @@ class GoldenCase:
         return same[0] if same else None
 
     def leave_pending(self, golden: Golden) -> None:
-        """Keep a new one for a person to look at."""
-        self.pending.save(golden)
+        """Keep a new one for a person to look at.
+
+        Raises:
+            GoldenError: the report's folder cannot be written to.
+        """
+        try:
+            self.pending.save(golden)
+        except OSError as error:
+            raise unwritable(self.pending.folder, self.id, error) from error
 
     def forget_pending(self) -> None:
         """Drop what an earlier run or test left: there is nothing to decide any more."""
         self.pending.delete(self.id)
 
     def accept(self, golden: Golden) -> None:
-        """Take a new one as it is, because the command line says so."""
+        """Take a new one as it is, because the command line says so.
+
+        Raises:
+            GoldenError: the goldens cannot be written to.
+        """
         why = "; ".join(filter(None, (FLAG, self.degraded())))
-        accept(self.accepted, golden, Signature.now(why=why))
+        try:
+            accept(self.accepted, golden, Signature.now(why=why))
+        except OSError as error:
+            raise unwritable(self.accepted.folder, self.id, error) from error
         self.forget_pending()
 
     def note(

@@ -12,7 +12,7 @@ from pytest_vlm.golden.accepting.pending import PendingFolder, PendingGolden
 from pytest_vlm.golden.accepting.signature import Signature
 from pytest_vlm.golden.golden import Golden
 from pytest_vlm.golden.storage import variants
-from pytest_vlm.golden.storage.store import GoldenStore
+from pytest_vlm.golden.storage.store import GoldenStore, unwritable
 from pytest_vlm.paths import readable
 
 
@@ -48,9 +48,7 @@ def accept(
     try:
         written = variants.accept(GoldenStore(goldens), golden, signature)
     except OSError as error:
-        raise GoldenError(
-            f"{pending.id}: {readable(goldens)} cannot be written to ({error})"
-        ) from error
+        raise unwritable(goldens, pending.id, error) from error
     with suppress(GoldenError):
         folder.drop(pending)
     return written

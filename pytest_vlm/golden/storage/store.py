@@ -19,6 +19,7 @@ from pytest_vlm.golden.storage.document import Document
 from pytest_vlm.golden.storage.files import DECIDING, MAP, PICTURE, GoldenFiles, read
 from pytest_vlm.golden.storage.names import check_id, is_id, without_variant
 from pytest_vlm.golden.storage.packing import pack, unpack
+from pytest_vlm.paths import readable
 
 LOOKS = 5  # another process may replace the golden while this one reads it
 
@@ -226,6 +227,11 @@ def unreadable(where: Path, what: str) -> GoldenError:
         f"the golden {where} cannot be read: {what}; restore it from version control, or delete "
         f"its files ({where.name}.*) and accept a new one"
     )
+
+
+def unwritable(folder: Path, id: str, error: OSError) -> GoldenError:
+    """A folder that takes no golden: read-only, full, or a file."""
+    return GoldenError(f"{id}: {readable(folder)} cannot be written to ({error})")
 
 
 def _document(where: Path, text: bytes) -> Document:

@@ -324,3 +324,11 @@ def test_calibrating_works_before_there_is_a_golden(checker, sample):
 def test_a_variant_is_not_named_by_a_test(checker, name):
     with pytest.raises(GoldenError, match=f"'{name}' is no name for a golden: what follows '~'"):
         checker(id=f"test_x/{name}")
+
+
+@pytest.mark.parametrize(("accepting", "folder"), [(True, "goldens"), (False, "report/pending/B")])
+def test_a_folder_that_takes_no_golden_is_named(checker, heatmap, tmp_path, accepting, folder):
+    test, _, name = ID.partition("/")
+    (tmp_path / folder / test / f".{name}.json.part").mkdir(parents=True)
+    with pytest.raises(GoldenError, match=f"^{ID}: .*{folder} cannot be written to"):
+        checker(accepting=accepting).check(heatmap)

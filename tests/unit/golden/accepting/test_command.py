@@ -10,6 +10,7 @@ import pytest
 
 from pytest_vlm.__main__ import main
 from pytest_vlm.golden.accepting.pending import PendingFolder
+from pytest_vlm.golden.storage.store import GoldenStore
 
 ONE, TWO = "test_x/one", "test_x/two"
 
@@ -168,6 +169,21 @@ def test_goldens_that_cannot_be_written_are_said(report, tmp_path, capsys):
         f"refused: {TWO}: goldens",
     ]
     assert waiting(report) == [("B", ONE), ("B", TWO)]
+
+
+def test_an_interruption_is_said_and_leaves_the_rest_pending(report, accepted, capsys, monkeypatch):
+    save = GoldenStore.save
+
+    def interrupted(store, golden):
+        if golden.id == TWO:
+            raise KeyboardInterrupt
+        save(store, golden)
+
+    monkeypatch.setattr(GoldenStore, "save", interrupted)
+    assert main(["accept", "report", "--all"]) == 130
+    assert "interrupted; what was not accepted stays pending" in capsys.readouterr().err
+    assert accepted.ids() == [ONE]
+    assert waiting(report) == [("B", TWO)]
 
 
 def test_accepting_loads_no_model_and_no_pytest(report, accepted):
