@@ -15,9 +15,11 @@ from pytest_vlm.golden.golden import Golden, Provenance
 from pytest_vlm.golden.storage.names import check_plain
 from pytest_vlm.golden.storage.store import GoldenStore, StoredGolden, unwritable
 from pytest_vlm.golden.storage.variants import Variant, accept, acceptable
+from pytest_vlm.paths import readable
 from pytest_vlm.report.model import GoldenMeasure, GoldenRecord, Record
 
 FLAG = "--vlm-accept-goldens"
+WORDS = {"map": "map", "image": "picture"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +88,55 @@ class GoldenCase:
         same = [one for one in goldens if Variant.of(one.provenance) == self.variant]
         return same[0] if same else None
 
-    def leave_pending(self, golden: Golden) -> None:
-        """Keep a new one for a person to look at.
+    def missing(self, golden: Golden, *, evidence: str) -> str:
+        """Leave a first one to be accepted; gives what the test fails with.
 
         Raises:
             GoldenError: the report's folder cannot be written to.
         """
+        self._leave_pending(golden)
+        where = readable(self.pending.folder)
+        sentence = f"No golden was accepted yet; a pending one is in {where}."
+        self.note("missing", sentence, subject=golden.subject, evidence=evidence)
+        return (
+            f"golden {self.id}, {self.candidate}: {sentence} Look at the report; if the "
+            f"{WORDS[golden.subject]} is right: {self.next_step}"
+        )
+
+    def different(
+        self,
+        golden: Golden,
+        *,
+        sentence: str,
+        accepted: Provenance,
+        measures: Sequence[GoldenMeasure],
+        evidence: str,
+    ) -> str:
+        """Leave another one than was accepted to be looked at; gives what the test fails with.
+
+        Args:
+            golden: the new one.
+            sentence: what was found; as for `measures` and `evidence`, see `note`.
+            accepted: of the golden that it was compared with.
+
+        Raises:
+            GoldenError: the report's folder cannot be written to.
+        """
+        self._leave_pending(golden)
+        self.note(
+            "fail",
+            sentence,
+            subject=golden.subject,
+            golden=accepted,
+            measures=measures,
+            evidence=evidence,
+        )
+        return (
+            f"golden {self.id}, {self.candidate}: {sentence} Look at the report; if the new "
+            f"{WORDS[golden.subject]} is right: {self.next_step}"
+        )
+
+    def _leave_pending(self, golden: Golden) -> None:
         try:
             self.pending.save(golden)
         except OSError as error:

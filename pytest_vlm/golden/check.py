@@ -19,7 +19,6 @@ from pytest_vlm.golden.storage.store import StoredGolden
 from pytest_vlm.golden.tolerance import Tolerance, tolerance_of
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import overlay, png
-from pytest_vlm.paths import readable
 from pytest_vlm.report.evidence import EvidenceFolder, Shown
 
 MAP = "map"
@@ -146,33 +145,18 @@ class GoldenCheck:
         self.case.note("accepted", "Accepted as the new golden.", subject=MAP, evidence=evidence)
 
     def _missing(self, heatmap: Heatmap, sample: Sample) -> str:
-        case = self.case
-        case.leave_pending(self._golden(heatmap, sample))
-        where = readable(case.pending.folder)
-        sentence = f"No golden was accepted yet; a pending one is in {where}."
         evidence = self._evidence(None, heatmap, sample)
-        case.note("missing", sentence, subject=MAP, evidence=evidence)
-        return (
-            f"golden {case.id}, {case.candidate}: {sentence} Look at the report; if the map is "
-            f"right: {case.next_step}"
-        )
+        return self.case.missing(self._golden(heatmap, sample), evidence=evidence)
 
     def _different(
         self, stored: StoredGolden, found: GoldenComparison, heatmap: Heatmap, sample: Sample
     ) -> str:
-        case = self.case
-        case.leave_pending(self._golden(heatmap, sample))
-        case.note(
-            "fail",
-            found.sentence,
-            subject=MAP,
-            golden=stored.provenance,
+        return self.case.different(
+            self._golden(heatmap, sample),
+            sentence=found.sentence,
+            accepted=stored.provenance,
             measures=found.measures,
             evidence=self._evidence(stored, heatmap, sample),
-        )
-        return (
-            f"golden {case.id}, {case.candidate}: {found.sentence} Look at the report; if the new "
-            f"map is right: {case.next_step}"
         )
 
     def _golden(self, heatmap: Heatmap, sample: Sample) -> Golden:

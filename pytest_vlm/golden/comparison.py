@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_vlm.golden.tolerance import STRICT as STRICT
-from pytest_vlm.golden.tolerance import TOLERANT as TOLERANT
-from pytest_vlm.golden.tolerance import Tolerance as Tolerance
-from pytest_vlm.golden.tolerance import told
+from pytest_vlm.golden.tolerance import STRICT, Tolerance, told
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.metrics import MapDistance, map_distance
 from pytest_vlm.report.model import GoldenMeasure

@@ -20,7 +20,6 @@ from pytest_vlm.golden.images.source import GivenPicture, Source
 from pytest_vlm.golden.images.tolerance import ImageTolerance, image_tolerance_of
 from pytest_vlm.golden.storage.store import StoredGolden, unreadable
 from pytest_vlm.heatmap.rendering import png
-from pytest_vlm.paths import readable
 from pytest_vlm.report.evidence import EvidenceFolder
 
 IMAGE = "image"
@@ -92,30 +91,15 @@ class ImageCheck:
         self.case.note("accepted", "Accepted as the new golden.", subject=IMAGE, evidence=evidence)
 
     def _missing(self, given: GivenPicture) -> str:
-        case = self.case
-        case.leave_pending(self._golden(given))
-        where = readable(case.pending.folder)
-        sentence = f"No golden was accepted yet; a pending one is in {where}."
-        case.note("missing", sentence, subject=IMAGE, evidence=self._evidence(given))
-        return (
-            f"golden {case.id}, {case.candidate}: {sentence} Look at the report; if the picture is "
-            f"right: {case.next_step}"
-        )
+        return self.case.missing(self._golden(given), evidence=self._evidence(given))
 
     def _different(self, stored: StoredGolden, found: ImageComparison, given: GivenPicture) -> str:
-        case = self.case
-        case.leave_pending(self._golden(given))
-        case.note(
-            "fail",
-            found.sentence,
-            subject=IMAGE,
-            golden=stored.provenance,
+        return self.case.different(
+            self._golden(given),
+            sentence=found.sentence,
+            accepted=stored.provenance,
             measures=found.measures,
             evidence=self._evidence(given, stored, found),
-        )
-        return (
-            f"golden {case.id}, {case.candidate}: {found.sentence} Look at the report; if the new "
-            f"picture is right: {case.next_step}"
         )
 
     def _golden(self, given: GivenPicture) -> Golden:

@@ -12,9 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pytest_vlm.errors import GoldenError
-from pytest_vlm.golden.golden import Golden as Golden
-from pytest_vlm.golden.golden import Provenance as Provenance
-from pytest_vlm.golden.golden import digest
+from pytest_vlm.golden.golden import Golden, Provenance, digest
 from pytest_vlm.golden.storage.document import Document
 from pytest_vlm.golden.storage.files import DECIDING, MAP, PICTURE, GoldenFiles, read
 from pytest_vlm.golden.storage.names import check_id, is_id, without_variant
