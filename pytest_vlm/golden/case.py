@@ -19,6 +19,8 @@ from pytest_vlm.paths import readable
 from pytest_vlm.report.model import GoldenMeasure, GoldenRecord, Record
 
 FLAG = "--vlm-accept-goldens"
+ACCEPTED = "Accepted as the new golden."
+UNCHANGED = "It already was the accepted one."
 WORDS = {"map": "map", "image": "picture"}
 
 

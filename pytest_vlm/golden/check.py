@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_vlm.errors import GoldenError
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.golden.calibration import Calibration
-from pytest_vlm.golden.case import GoldenCase
+from pytest_vlm.golden.case import ACCEPTED, UNCHANGED, GoldenCase
 from pytest_vlm.golden.comparison import GoldenComparison, compare_maps, identical
 from pytest_vlm.golden.golden import Golden, Provenance, map_digest
 from pytest_vlm.golden.images.check import ImageCheck
@@ -68,7 +68,7 @@ class GoldenCheck:
         case.claim(case.id, case.test, f"{sample.digest} {digest}")
         goldens = case.goldens(MAP)
         if case.accepting:
-            self._accept(goldens, heatmap, sample)
+            self._accept(case.replaced(goldens), digest, heatmap, sample)
             return
         if not goldens:
             raise AssertionError(self._missing(heatmap, sample))
@@ -139,10 +139,15 @@ class GoldenCheck:
         )
         raise AssertionError(f"golden {self.case.id}, {self.case.candidate}: {found}")
 
-    def _accept(self, before: list[StoredGolden], heatmap: Heatmap, sample: Sample) -> None:
+    def _accept(
+        self, before: StoredGolden | None, digest: str, heatmap: Heatmap, sample: Sample
+    ) -> None:
         self.case.accept(self._golden(heatmap, sample))
-        evidence = self._evidence(self.case.replaced(before), heatmap, sample)
-        self.case.note("accepted", "Accepted as the new golden.", subject=MAP, evidence=evidence)
+        if before is not None and before.digest == digest:
+            self.case.note("pass", UNCHANGED, subject=MAP, golden=before.provenance)
+            return
+        evidence = self._evidence(before, heatmap, sample)
+        self.case.note("accepted", ACCEPTED, subject=MAP, evidence=evidence)
 
     def _missing(self, heatmap: Heatmap, sample: Sample) -> str:
         evidence = self._evidence(None, heatmap, sample)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_vlm.golden.case import GoldenCase
+from pytest_vlm.golden.case import ACCEPTED, UNCHANGED, GoldenCase
 from pytest_vlm.golden.golden import Golden, Provenance
 from pytest_vlm.golden.images.comparison import (
     Box,
@@ -17,7 +17,7 @@ from pytest_vlm.golden.images.comparison import (
 from pytest_vlm.golden.images.pixels import Pixels
 from pytest_vlm.golden.images.rendering import review_pictures
 from pytest_vlm.golden.images.source import GivenPicture, Source
-from pytest_vlm.golden.images.tolerance import ImageTolerance, image_tolerance_of
+from pytest_vlm.golden.images.tolerance import EXACT, ImageTolerance, image_tolerance_of
 from pytest_vlm.golden.storage.store import StoredGolden, unreadable
 from pytest_vlm.heatmap.rendering import png
 from pytest_vlm.report.evidence import EvidenceFolder
@@ -68,7 +68,7 @@ class ImageCheck:
         if case.accepting or not goldens:  # what becomes the golden must be able to pass
             ignored_mask(given.pixels, ignore)
         if case.accepting:
-            self._accept(goldens, given)
+            self._accept(case.replaced(goldens), given)
             return
         if not goldens:
             raise AssertionError(self._missing(given))
@@ -85,10 +85,14 @@ class ImageCheck:
             measures=found.measures,
         )
 
-    def _accept(self, before: Sequence[StoredGolden], given: GivenPicture) -> None:
-        evidence = self._evidence(given, self.case.replaced(before))
+    def _accept(self, before: StoredGolden | None, given: GivenPicture) -> None:
+        same = before is not None and not _compare(before, given, EXACT, ()).problem
+        evidence = "" if same else self._evidence(given, before)
         self.case.accept(self._golden(given))
-        self.case.note("accepted", "Accepted as the new golden.", subject=IMAGE, evidence=evidence)
+        if before is not None and same:
+            self.case.note("pass", UNCHANGED, subject=IMAGE, golden=before.provenance)
+            return
+        self.case.note("accepted", ACCEPTED, subject=IMAGE, evidence=evidence)
 
     def _missing(self, given: GivenPicture) -> str:
         return self.case.missing(self._golden(given), evidence=self._evidence(given))

@@ -190,12 +190,18 @@ def test_the_accept_flag_takes_the_map_as_it_is(checker, accepted, heatmap, reco
     checker().check(mirrored(heatmap))
 
 
-def test_accepting_what_was_accepted_changes_nothing(checker, accepted, heatmap):
+def test_accepting_what_was_accepted_changes_nothing(checker, accepted, heatmap, records):
     before = accepted.load(ID).provenance
     checker(accepting=True).check(heatmap)
     checker(accepting=True).check(heatmap)
     after = accepted.load(ID).provenance
     assert (before.reason, after.reason) == ("looked at it", "--vlm-accept-goldens")
+    checker(accepting=True).check(mirrored(heatmap))
+    assert [(one.verdict, bool(one.evidence)) for one in records] == [
+        ("pass", False),
+        ("pass", False),
+        ("accepted", True),
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz", ".png"])

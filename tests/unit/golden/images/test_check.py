@@ -309,3 +309,13 @@ def test_a_box_that_cannot_be_meant_is_refused_before_there_is_a_golden(check, t
     with pytest.raises(GoldenError, match="is empty or outside"):
         check(accepting=accepting).check(image(), ignore=[(5, 5, 2, 2)])
     assert not list(tmp_path.rglob("page.*"))
+
+
+@pytest.mark.parametrize("form", [image(), png(image()), png(image(), compress_level=0)])
+def test_accepting_the_accepted_picture_is_a_match_with_nothing_to_show(
+    check, accepted, records, form
+):
+    check(accepting=True).check(form)
+    assert (records[-1].verdict, records[-1].evidence) == ("pass", "")
+    check(accepting=True).check(changed())
+    assert records[-1].verdict == "accepted"
