@@ -17,7 +17,8 @@ class Tolerance:
 
     Attributes:
         pearson: smallest correlation of the cells. The default lets rounding to bfloat16 pass and
-            catches a shift by one cell, swapped peaks, a hot cell and noise of 5 % of the maximum.
+            catches a shift by one cell, two peaks of unlike height swapped, a hot cell and noise
+            of 5 % of the maximum.
         smoothed_pearson: smallest correlation of both maps smoothed by one cell.
         max_deviation: largest deviation of the sum-normalised maps, as a share of the golden's
             maximum; it sees a small hot cell that correlation overlooks.
