@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -22,6 +23,7 @@ from pytest_vlm.golden.golden import Provenance
 from pytest_vlm.golden.storage.store import GoldenStore
 from pytest_vlm.golden.storage.variants import Variant
 from pytest_vlm.heatmap.heatmap import Heatmap
+from pytest_vlm.paths import readable
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import Record
 from pytest_vlm.settings import Settings
@@ -81,7 +83,7 @@ class Goldens:
             raise SettingsError(
                 f"{FLAG} is refused where CI is set: nobody looks at what would be accepted. Run "
                 "without it, download the report folder and accept from there: "
-                f"python -m pytest_vlm accept {self._folder.name}"
+                f"python -m pytest_vlm accept {shlex.quote(readable(self._folder))}"
             )
         if candidates > 1:
             raise SettingsError(
