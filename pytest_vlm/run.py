@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -213,7 +214,14 @@ class Run:
             for candidate in self.checkpoints[1:]
         )
         self.report = self._build(verdicts)
-        self._folder.write(self.report)
+        try:
+            self._folder.write(self.report)
+        except OSError as error:
+            problem = f"the report could not be written: {error}"
+            verdicts = tuple(
+                replace(one, verdict="HOLD", reasons=(*one.reasons, problem)) for one in verdicts
+            )
+            self.report = self._build(verdicts)
         return verdicts
 
     def close(self) -> None:

@@ -492,6 +492,19 @@ def test_data_that_shows_nothing_is_red_even_where_inconclusive_only_warns(proje
     result.stdout.fnmatch_lines(["*the baseline gets everything right*"])
 
 
+def test_a_report_that_cannot_be_written_holds(project, suite):
+    suite(
+        ANSWERS + "\ndef test_in_the_way():\n"
+        "    from pathlib import Path\n"
+        "    Path('vlm-report/index.html').mkdir()\n"
+    )
+    project.samples(200)
+    same = {"accuracy": 0.9}
+    result = project.gate(project.checkpoint("A", **same), project.checkpoint("B", **same))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*HOLD*", "*the report could not be written: *index.html*"])
+
+
 def test_a_golden_that_is_never_checked_holds(project, suite):
     suite(ANSWERS + "\ndef test_map(golden): golden('x')\n")
     project.samples()
