@@ -42,8 +42,9 @@ class Engine(Protocol):
         """One map a sample, of the answer that was predicted, wherever that came from.
 
         Raises:
-            RelevanceUnavailable: with the reason that `no_relevance` gives, or because it does not
-                know the method.
+            RelevanceUnavailable: with the reason that `no_relevance` gives, or because this
+                checkpoint does not allow the method.
+            SettingsError: it does not know the method; `RelevanceUnavailable` might skip a test.
         """
 
     def close(self) -> None:

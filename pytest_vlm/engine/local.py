@@ -194,8 +194,9 @@ class LocalEngine:
         The answer is put behind the prompt and read once more, so it may come from anywhere.
 
         Raises:
-            RelevanceUnavailable: an unknown method, or one that cannot be had of this checkpoint.
+            RelevanceUnavailable: the method cannot be had of this checkpoint.
             SamplesError: a sample has no picture, or one that cannot be opened.
+            SettingsError: an unknown method.
         """
         without = [sample.id for sample in samples if not sample.frames]
         if without:

@@ -30,11 +30,12 @@ from pytest_vlm.engine.relevance.methods import METHODS
 from pytest_vlm.engine.relevance.own import own
 from pytest_vlm.engine.relevance.pixels import occlusion, pixel_gradient
 from pytest_vlm.engine.relevance.reading import Answer, put_behind
-from pytest_vlm.errors import RelevanceUnavailable
+from pytest_vlm.errors import RelevanceUnavailable, SettingsError
 from pytest_vlm.evaluation.explanation import MapRequest
 from pytest_vlm.evaluation.predictions import Completion, Prediction
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.settings import GenerationSettings
+from pytest_vlm.session import Session
+from pytest_vlm.settings import GenerationSettings, RelevanceSettings, Settings
 
 DIGITS = Path(__file__).parents[2] / "app/digits"
 PAGE = Path(__file__).parents[2] / "docs/relevance.md"
@@ -327,8 +328,19 @@ def test_company_and_padding_leave_a_map_alone(strong, asked, method):
 
 def test_an_unknown_method_names_the_known(strong, asked):
     samples, predictions, settings = asked
-    with pytest.raises(RelevanceUnavailable, match=r"no method 'lime'.* attention, rollout, grad_"):
+    with pytest.raises(SettingsError, match=r"no method 'lime'.* attention, rollout, grad_"):
         strong.relevance(samples, predictions, settings, MapRequest(method="lime"))
+
+
+def test_a_misspelt_method_skips_nothing(tmp_path):
+    settings = Settings(
+        checkpoints=(f"A={STRONG}",),
+        samples=DIGITS / "heldout/samples.jsonl",
+        relevance=RelevanceSettings(method="atention"),
+    )
+    refused = pytest.raises(SettingsError, match="no method 'atention'")
+    with Session(settings, folder=tmp_path) as session, refused:
+        session.lacks("relevance")
 
 
 def test_a_checkpoint_without_its_own_relevance_says_so(strong, asked):

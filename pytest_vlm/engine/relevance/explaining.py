@@ -81,8 +81,9 @@ def explain(
         places: for each sample the media and frame of each picture.
 
     Raises:
-        RelevanceUnavailable: an unknown method, one that this model does not allow, values that
-            are not finite, or visual tokens that cannot be located.
+        RelevanceUnavailable: a method that this model does not allow, values that are not finite,
+            or visual tokens that cannot be located.
+        SettingsError: an unknown method.
     """
     method = find_method(wanted.method)
     spans = wanted.spans or tuple(answer_span(completion) for completion in completions)

@@ -10,7 +10,7 @@ from pytest_vlm.engine.relevance.grad_attention import grad_attention
 from pytest_vlm.engine.relevance.method import Method
 from pytest_vlm.engine.relevance.own import own
 from pytest_vlm.engine.relevance.pixels import occlusion, pixel_gradient
-from pytest_vlm.errors import RelevanceUnavailable
+from pytest_vlm.errors import SettingsError
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -28,10 +28,12 @@ def find_method(name: str) -> Method:
     """The method of this name.
 
     Raises:
-        RelevanceUnavailable: there is none.
+        SettingsError: there is none. What is misspelt says nothing about a checkpoint, and must not
+            skip a test as a checkpoint without maps does.
     """
     if name not in METHODS:
-        raise RelevanceUnavailable(
-            f"there is no method {name!r} of making maps; known are {', '.join(METHODS)}"
+        raise SettingsError(
+            f"there is no method {name!r} of making maps (--vlm-relevance, or method=); known are "
+            f"{', '.join(METHODS)}"
         )
     return METHODS[name]
