@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from pytest_vlm.evaluation.predictions import Completion
 from pytest_vlm.scores.extraction import Extractor
 
 Span = tuple[int, int]
+HIDDEN = "\N{REPLACEMENT CHARACTER}"  # is in no number, word or bracket
+MOST_HIDDEN = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +39,32 @@ def answer_span(completion: Completion, extraction: Sequence[Extractor] = ()) ->
     start = raw.rfind(answer) if answer else -1
     if start < 0:
         return 0, len(raw)
-    found: str | None = answer
-    for extractor in extraction:
-        found = extractor(found) if found else None
-    inside = answer.rfind(found) if found else -1
+    found = _extracted(answer, extraction)
+    inside = _place(found, answer, extraction) if found else -1
     if found and inside >= 0:
         return start + inside, start + inside + len(found)
     return start, start + len(answer)
+
+
+def _extracted(answer: str, extraction: Sequence[Extractor]) -> str | None:
+    found: str | None = answer
+    for extractor in extraction:
+        found = extractor(found) if found else None
+    return found
+
+
+def _place(found: str, answer: str, extraction: Sequence[Extractor]) -> int:
+    """Where the answer says what was found in it, -1 where nowhere.
+
+    An extractor does not tell, so each place is hidden from it: without the right one it finds
+    something else. Where that tells nothing, as for what is said twice, it is the last place. A
+    place that is part of a longer word is one only where there is no other.
+    """
+    part = re.escape(found)
+    places = [match.start() for match in re.finditer(rf"(?<!\w){part}(?!\w)", answer)]
+    places = places or [match.start() for match in re.finditer(part, answer)]
+    for place in places[-MOST_HIDDEN:] if extraction else []:
+        hidden = answer[:place] + HIDDEN * len(found) + answer[place + len(found) :]
+        if _extracted(hidden, extraction) != found:
+            return place
+    return places[-1] if places else -1

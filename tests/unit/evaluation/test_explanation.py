@@ -6,13 +6,32 @@ import pytest
 
 from pytest_vlm.evaluation.explanation import answer_span
 from pytest_vlm.evaluation.predictions import Completion
-from pytest_vlm.scores.extraction import boxed, last_number
+from pytest_vlm.scores.extraction import boxed, choice_letter, json_field, last_number, pattern
 
 
 def explained(raw: str, *extraction) -> str:
     completion = Completion.parse(raw, finish_reason="stop", tokens=1)
     start, end = answer_span(completion, extraction)
     return raw[start:end]
+
+
+@pytest.mark.parametrize(
+    ("raw", "extraction", "start"),
+    [
+        ("A. Apple", (choice_letter,), 0),
+        ("The answer is A, because A cat sits", (choice_letter,), 14),
+        ("(B) Both", (choice_letter,), 1),
+        ("answer: 7, and not 17 or 7", (pattern(r"answer: (\d)"),), 8),
+        ("7 of 17", (last_number,), 5),
+        ("7, yes, 7", (last_number,), 8),
+        ("<think>A?</think>A: An apple", (choice_letter,), 17),
+        ('{"answer": "a", "why": "a cat has a tail"}', (json_field("answer"),), 12),
+        ("x" + " 7" * 100_000, (last_number,), 200_000),
+    ],
+)
+def test_the_place_that_the_extraction_read(raw, extraction, start):
+    completion = Completion.parse(raw, finish_reason="stop", tokens=1)
+    assert answer_span(completion, extraction)[0] == start
 
 
 @pytest.mark.parametrize(
