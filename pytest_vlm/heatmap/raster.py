@@ -1,4 +1,4 @@
-"""Cells on the pixels of a picture: which one lies on top, and what lies between their centres."""
+"""Cells on the pixels of a picture: which one lies on top, and what is seen of their values."""
 
 from __future__ import annotations
 
@@ -32,14 +32,22 @@ def cells_on_top(boxes: NDArray[np.float32], size: tuple[int, int]) -> NDArray[n
 def nearest(values: Values, boxes: NDArray[np.float32], size: tuple[int, int]) -> Values:
     """(height, width) the value at each pixel's centre; NaN where there is no cell.
 
+    Where cells overlap, as tiles and a thumbnail of the whole do, it is the value that is farther
+    from zero, so that no cell that matters is hidden by one that does not.
+
     Args:
         values: (n,) of the cells.
-        boxes: as in `cells_on_top`.
+        boxes: (n, 4) as in `cells_on_top`.
         size: likewise.
     """
-    numbers = cells_on_top(boxes, size)
-    found: Values = np.append(values, np.float32(np.nan))[numbers]
-    return found
+    width, height = size
+    result = np.full((height, width), np.nan, dtype=np.float32)
+    known = np.append(values, np.float32(np.nan))
+    for grid in cell_grids(boxes):
+        columns, across = _places(grid.origin[0], grid.cell[0], grid.shape[1], width)
+        rows, down = _places(grid.origin[1], grid.cell[1], grid.shape[0], height)
+        _lay(known[grid.numbers()[rows[:, None], columns]], on=result[down, across])
+    return result
 
 
 def interpolated(values: Values, boxes: NDArray[np.float32], size: tuple[int, int]) -> Values:
@@ -54,13 +62,18 @@ def interpolated(values: Values, boxes: NDArray[np.float32], size: tuple[int, in
         filled = grid.table(np.ones(grid.cells.size)).astype(np.float32)
         table = grid.table(values[grid.cells].astype(np.float64)).astype(np.float32)
         found = above @ table @ left.T
-        if filled.min() == filled.max() == 1:
-            result[down, across] = found
-            continue
-        there = filled[rows[:, None], columns] > 0
-        near = np.where(there, above @ filled @ left.T, 1)
-        np.copyto(result[down, across], found / near, where=there)
+        if not filled.min() == filled.max() == 1:
+            there = filled[rows[:, None], columns] > 0
+            near = np.where(there, above @ filled @ left.T, 1)
+            found = np.where(there, found / near, np.float32(np.nan))
+        _lay(found, on=result[down, across])
     return result
+
+
+def _lay(found: Values, *, on: Values) -> None:
+    """Put values over others where there are none, or smaller ones."""
+    larger = np.isnan(on) | (np.abs(found) >= np.abs(on))
+    np.copyto(on, found, where=larger & ~np.isnan(found))
 
 
 def _places(start: float, step: float, count: int, length: int) -> tuple[NDArray[np.intp], slice]:

@@ -49,7 +49,7 @@ def overlay(
 
     Args:
         picture: the original picture that the boxes of the map's first cell refer to; cells of
-            other pictures are left out. Where cells overlap, the smaller ones are drawn on top.
+            other pictures are left out. Where cells overlap, the larger value is seen.
         heatmap: what is drawn.
         top: the value at the top of the colour scale; by default the map's maximum. Maps that are
             compared need one scale: the golden's. What is larger has the colour of the top.

@@ -78,9 +78,22 @@ def test_bilinear_takes_nothing_from_where_there_is_no_cell():
     assert np.isnan(found).sum() == 16 * 20
 
 
-def test_bilinear_is_made_in_each_tile_and_thumbnail_alone():
+@pytest.mark.parametrize("drawn", [nearest, interpolated])
+@pytest.mark.parametrize(("tile", "thumbnail", "seen"), [(9, 1, 9), (1, 9, 9), (-2, 1, -2)])
+def test_of_cells_that_overlap_the_value_that_is_farther_from_zero_is_seen(
+    drawn, tile, thumbnail, seen
+):
     boxes = np.concatenate([grid_boxes((2, 2), (0, 0, 30, 48)), grid_boxes((2, 2), (0, 0, 60, 48))])
-    values = np.float32([1] * 4 + [9] * 4)
-    found = interpolated(values, boxes, SIZE)
-    assert found[:, :30] == pytest.approx(1)
-    assert found[:, 30:] == pytest.approx(9)
+    values = np.float32([tile] * 4 + [thumbnail] * 4)
+    for order in (np.arange(8), np.arange(8)[::-1]):
+        found = drawn(values[order], boxes[order], SIZE)
+        assert found[:, :30] == pytest.approx(seen)
+        assert found[:, 30:] == pytest.approx(thumbnail)
+
+
+def test_bilinear_is_made_in_each_grid_alone():
+    boxes = np.concatenate([grid_boxes((2, 2), (x, 0, x + 24, 48)) for x in (0, 36)])
+    found = interpolated(np.float32([1] * 4 + [9] * 4), boxes, SIZE)
+    assert found[:, :24] == pytest.approx(1)
+    assert np.isnan(found[:, 24:36]).all()
+    assert found[:, 36:] == pytest.approx(9)
