@@ -70,7 +70,7 @@ def interpolated(values: Values, boxes: NDArray[np.float32], size: tuple[int, in
     return result
 
 
-def _lay(found: Values, *, on: Values) -> None:
+def _lay(found: NDArray[np.floating], *, on: Values) -> None:
     """Put values over others where there are none, or smaller ones."""
     larger = np.isnan(on) | (np.abs(found) >= np.abs(on))
     np.copyto(on, found, where=larger & ~np.isnan(found))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pytest_vlm.heatmap.bar import BAR_WIDTH, GAP, with_bar
 from pytest_vlm.heatmap.colours import DIVERGING, SEQUENTIAL, Scale, colours_of, number
@@ -44,6 +44,7 @@ def overlay(
     top: float | None = None,
     opacity: float = OPACITY,
     interpolation: Interpolation = "nearest",
+    regions: ArrayLike = (),
 ) -> Image.Image:
     """The picture in grey under its map, with a colour bar on the right.
 
@@ -56,10 +57,12 @@ def overlay(
         opacity: 0 to 1, of the largest values; small ones hide less of the picture.
         interpolation: ``nearest`` shows the cells as they are, ``bilinear`` is linear between
             the centres of neighbours.
+        regions: (k, 4) boxes in pixels of the picture, to be outlined: where the answer stands.
     """
     scale = float(heatmap.values.max()) if top is None else top
     shares = heatmap.values / np.float32(scale) if scale > 0 else np.zeros_like(heatmap.values)
-    canvas = _Canvas(picture, heatmap, opacity, interpolation)
+    boxes = np.asarray(regions, dtype=np.float32).reshape(-1, 4)
+    canvas = _Canvas(picture, heatmap, opacity, interpolation, boxes)
     return canvas.draw(np.minimum(shares, 1), SEQUENTIAL, 0, (number(max(scale, 0)), "", "0"))
 
 
@@ -152,6 +155,7 @@ class _Canvas:
     cells: Heatmap
     opacity: float
     interpolation: Interpolation
+    regions: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 4), np.float32))
 
     def draw(
         self, values: NDArray[np.float32], scale: Scale, low: int, labels: tuple[str, str, str]
@@ -168,12 +172,17 @@ class _Canvas:
         cells = self.cells
         here = (cells.media == cells.media[0]) & (cells.frame == cells.frame[0])
         factors = base.width / self.picture.width, base.height / self.picture.height
-        boxes = cells.boxes[here] * np.array(factors * 2, dtype=np.float32)
+        to_base = np.array(factors * 2, dtype=np.float32)
+        boxes = cells.boxes[here] * to_base
         spread = interpolated if self.interpolation == "bilinear" else nearest
         column = np.linspace(1, low, base.height, dtype=np.float32)[:, None]
         ground = np.full((*column.shape, 3), MIDDLE_GREY, dtype=np.float32)
+        drawn = _image(
+            self._blend(_array(base), spread(values[here], boxes, base.size), scale, low)
+        )
+        _outline(drawn, self.regions * to_base)
         return with_bar(
-            _image(self._blend(_array(base), spread(values[here], boxes, base.size), scale, low)),
+            drawn,
             self._blend(ground, column, scale, low),
             labels,
         )
@@ -185,6 +194,17 @@ class _Canvas:
         opacity = np.where(known, self.opacity * (FAINT + (1 - FAINT) * np.abs(values)), 0)
         colours = colours_of((values - low) / (1 - low), scale)
         return below + opacity[..., None].astype(np.float32) * (colours - below)
+
+
+def _outline(image: Image.Image, boxes: NDArray[np.float32]) -> None:
+    """Draw (k, 4) boxes into the image, in light on dark; what lies beyond it, at its edge."""
+    pen = ImageDraw.Draw(image)
+    last = np.array([image.width, image.height] * 2) - 1
+    for box in boxes:
+        x0, y0, x1, y1 = np.clip(np.rint(box) - (0, 0, 1, 1), 0, last).astype(int).tolist()
+        for inset, colour in enumerate((KEPT_INSIDE, KEPT, KEPT, KEPT_INSIDE)):
+            if x1 - x0 > 2 * inset and y1 - y0 > 2 * inset:
+                pen.rectangle((x0 + inset, y0 + inset, x1 - inset, y1 - inset), outline=colour)
 
 
 def _array(image: Image.Image) -> Pixels:

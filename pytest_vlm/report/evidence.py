@@ -167,7 +167,7 @@ def _words(flip: Flip) -> dict[str, Any]:
 
 def _pictures(
     target: Path, number: int, sample: Sample, a: Heatmap | None, b: Heatmap | None
-) -> dict[str, str]:
+) -> dict[str, Any]:
     if not sample.frames:
         return {}
     shown = Shown.of(sample, [heatmap for heatmap in (a, b) if heatmap is not None])
@@ -175,10 +175,14 @@ def _pictures(
     maps = shown.parts({"baseline_map": a, "candidate_map": b})
     top = max((float(heatmap.values.max()) for heatmap in maps.values()), default=0.0)
     drawn = {"image": fit_for_review(picture)}
-    drawn |= {key: overlay(picture, heatmap, top=top) for key, heatmap in maps.items()}
+    regions = [r.box for r in sample.regions if (r.media, r.frame) == (shown.medium, shown.frame)]
+    drawn |= {
+        key: overlay(picture, heatmap, top=top, regions=regions) for key, heatmap in maps.items()
+    }
     for key, image in drawn.items():
         (target / f"{number:02d}-{key}.png").write_bytes(png(image))
-    return {**{key: f"{number:02d}-{key}.png" for key in drawn}, "picture": shown.caption}
+    files = {key: f"{number:02d}-{key}.png" for key in drawn}
+    return {**files, "picture": shown.caption, "outlined": bool(maps and regions)}
 
 
 def _same_cells(one: Heatmap, other: Heatmap) -> bool:

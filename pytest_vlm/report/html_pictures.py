@@ -82,7 +82,9 @@ def _cards(
     cards = [_card(kind, flip, claim, exhibit) for flip in flips if "image" in flip]
     some = f", {len(cards)} with pictures" if len(cards) < len(flips) else ""
     count = el("b", f"{len(flips)} {kind}")
-    summary = el("summary", count, el("span", f" · {meaning}{some}", class_="soft"))
+    outlined = any(flip.get("outlined") for flip in flips)
+    where = " · outlined: the region that should be looked at" if outlined else ""
+    summary = el("summary", count, el("span", f" · {meaning}{some}{where}", class_="soft"))
     return el("details", summary, el("div", *cards, class_="grid"), open=opened and bool(cards))
 
 

@@ -316,3 +316,26 @@ def test_a_choice_that_does_not_fit_the_patches_is_refused(kept, message):
 def test_what_lies_outside_all_patches_is_neither_kept_nor_rejected():
     image = selection(grey(), grid_boxes((2, 2), (0, 0, 32, 32)), [])
     assert (patches(image)[2:, 2:] == 90).all()
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_regions_are_outlined_on_any_ground(level):
+    picture = Image.new("L", (64, 64), level)
+    plain = np.asarray(overlay(picture, peaked(2, 5)), dtype=int)
+    drawn = np.asarray(overlay(picture, peaked(2, 5), regions=[[16, 32, 48, 64]]), dtype=int)
+    changed = (drawn != plain).any(axis=-1)
+    factor = plain.shape[0] // 64
+    rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
+    assert (columns.min() // factor, columns.max() // factor) == (16, 47)
+    assert (rows.min() // factor, rows.max() // factor) == (32, 63)
+    assert not changed[36 * factor : 60 * factor, 20 * factor : 44 * factor].any()
+    edge = drawn[48 * factor, 16 * factor : 17 * factor].sum(axis=-1)
+    assert edge.min() < 100
+    assert edge.max() > 700
+
+
+@pytest.mark.parametrize(
+    "box", [[-9, -9, 99, 99], [3, 3, 3, 3], [63.9, 63.9, 64, 64], [0, 0, 1, 1]]
+)
+def test_a_region_of_any_size_can_be_outlined(box):
+    assert overlay(grey(), peaked(2, 5), regions=[box]).mode == "RGB"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from operator import ne
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
+from pytest_vlm.evaluation.samples import Image, Message, Region, Sample, Text, Video
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.heatmap.rendering import BAR_WIDTH
 from pytest_vlm.report.evidence import THUMBNAIL, EvidenceFolder, Flip
@@ -188,3 +190,17 @@ def test_what_an_earlier_golden_left_is_not_shown_with_the_next(tmp_path, pictur
     folder.write_golden_pictures("g", {"golden": picture(), "candidate": picture()})
     evidence = tmp_path / folder.write_golden_pictures("g", {"candidate": picture()})
     assert json.loads(evidence.read_text()) == {"candidate": "candidate.png"}
+
+
+def test_the_region_of_the_shown_picture_is_outlined_in_both_maps(tmp_path, pictures):
+    asked, a, b = sample(*pictures[:2]), bright((0, 0, 1)), bright((0, 0, 0.5))
+    drawn = {}
+    for name, media in (("none", None), ("here", 0), ("elsewhere", 1)):
+        regions = () if media is None else (Region(media=media, box=(120, 120, 200, 200)),)
+        (tmp_path / name).mkdir()
+        found = written(tmp_path / name, replace(asked, regions=regions), a, b)
+        drawn[name] = [
+            Path(found[f"{side}_map"]).read_bytes() for side in ("baseline", "candidate")
+        ]
+    assert drawn["none"] == drawn["elsewhere"]
+    assert all(map(ne, drawn["none"], drawn["here"]))
