@@ -82,6 +82,7 @@ class ClaimWriter:
                 evidence=self.evidence.write_flips(id, flips, self.sides.maps) if flips else "",
                 anchor=self.anchor,
                 degraded=pairs.degradation() if pairs is not None else "",
+                of_maps=pairs is not None and "relevance" in pairs.score.needs,
                 slices=tuple(one.to_json() for one in slices[:SLICES]),
             )
         )

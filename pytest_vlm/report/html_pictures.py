@@ -120,12 +120,14 @@ def _answer(kind: str, side: str, flip: Mapping[str, Any], claim: ClaimRecord) -
     answer = quote(str(flip.get(f"{side}_answer", "")))
     if _is_binary(claim):
         right = "right" if (kind == "lost") == (side == "baseline") else "wrong"
-        return _line(said(name), answer, badge(right))
+        return _line(said(name), answer, badge(right, f"{right} place" if claim.of_maps else ""))
     return _line(said(name), answer, el("b", _value(flip, side)))
 
 
 def _meaning(claim: ClaimRecord, better: str) -> str:
-    return f"only {better} is right" if _is_binary(claim) else f"{better} scores better"
+    if not _is_binary(claim):
+        return f"{better} scores better"
+    return f"only {better} {'looks at the right place' if claim.of_maps else 'is right'}"
 
 
 def _is_binary(claim: ClaimRecord) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from pytest_vlm.report.family import family_sentence
 from pytest_vlm.report.html_details import details_part
@@ -148,7 +147,7 @@ def _row(claim: ClaimRecord, scale: Scale, flips: str) -> Html:
         "article",
         head,
         el("div", plot, class_="plot"),
-        _numbers(claim.baseline, claim.candidate, claim.result, flips),
+        _numbers(claim, flips),
         el("div", badge(claim.verdict), degraded if claim.degraded else "", class_="verdict"),
         el("p", claim.sentence, class_="sentence", dir="auto"),
         el("ul", *chips, class_="chips") if chips else "",
@@ -168,7 +167,8 @@ def _claimed(claim: ClaimRecord) -> str:
     return wording.format(margin=amount(claim.result, margin))
 
 
-def _numbers(baseline: str, candidate: str, result: Mapping[str, Any], flips: str) -> Html:
+def _numbers(claim: ClaimRecord, flips: str) -> Html:
+    result = claim.result
     if not result:
         return Html("")
     low, high = result["ci"]
@@ -177,12 +177,15 @@ def _numbers(baseline: str, candidate: str, result: Mapping[str, Any], flips: st
     lower = " (lower is better)" if result["better"] == "lower" else ""
     worse_better = "lost / won" if result["kind"] == "binary" else "worse / better"
     flipped = f"{result['b']} / {result['c']}"
+    heading = HEADINGS[result["kind"]]
+    if claim.of_maps and result["kind"] == "binary":
+        heading = "right places"
     return el(
         "dl",
         fact(
-            HEADINGS[result["kind"]] + lower,
+            heading + lower,
             change,
-            below=join((said(baseline), " → ", said(candidate))),
+            below=join((said(claim.baseline), " → ", said(claim.candidate))),
         ),
         fact(
             "difference",

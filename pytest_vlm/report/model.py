@@ -28,6 +28,7 @@ class ClaimRecord:
         slices: of the samples that changed, those that stand out (see `stats.slices`).
         degraded: how both sides were asked otherwise than wanted, since memory ran out; empty where
             it did not.
+        of_maps: whether it is where a checkpoint looks that was judged, and not what it answers.
     """
 
     id: str
@@ -45,6 +46,7 @@ class ClaimRecord:
     anchor: bool = False
     slices: tuple[Mapping[str, Any], ...] = ()
     degraded: str = ""
+    of_maps: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

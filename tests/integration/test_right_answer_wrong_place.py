@@ -65,3 +65,6 @@ def test_the_gate_holds_it(cued, pytester):
     assert result.ret == 1
     result.stdout.fnmatch_lines(["HOLD *B against A*", "*pointing game: Worse*"])
     result.stdout.fnmatch_lines(["*shown: exact match: Not worse*"])
+    page = (pytester.path / "vlm-report/index.html").read_text()
+    assert "only A looks at the right place" in page
+    assert "outlined: the region that should be looked at" in page

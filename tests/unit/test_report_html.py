@@ -436,6 +436,14 @@ def test_losses_come_first_and_the_right_answer_is_marked(tmp_path: Path) -> Non
     assert links == {"#vlm-flips-1"} and "vlm-flips-1" in anchors
 
 
+def test_a_right_answer_from_the_wrong_place_is_not_called_wrong(tmp_path: Path) -> None:
+    evidence = write_flips(tmp_path, [flip(2, lost=True)])
+    read = Reader(render_section(run(claim(evidence=evidence, of_maps=True)), tmp_path))
+    assert re.search(r"A7\s*right place.*B1\s*wrong place", read.text)
+    assert "only A looks at the right place" in read.text
+    assert read.text.count("right places") == 1
+
+
 def test_flips_without_pictures_are_a_table(tmp_path: Path) -> None:
     flips = [flip(i, lost=True) for i in range(PICTURED + 5)]
     read = Reader(render_section(run(claim(evidence=write_flips(tmp_path, flips))), tmp_path))
