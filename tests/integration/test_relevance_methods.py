@@ -437,6 +437,7 @@ def test_a_model_may_bring_its_own_relevance(tmp_path, asked):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        (lambda visual: None, "returned NoneType in place of a tensor"),
         (lambda visual: torch.zeros(3), r"the shape \(3,\) in place of"),
         (lambda visual: -0.5 * visual.float(), "returned -0.5, and relevance is not negative"),
     ],
@@ -451,6 +452,20 @@ def test_own_relevance_that_cannot_be_one_is_none(family, monkeypatch, values, s
     )
     with pytest.raises(RelevanceUnavailable, match=said):
         own(model, reading)
+
+
+def test_own_relevance_by_a_backward_pass_leaves_no_gradients(family, monkeypatch):
+    model, reading = family
+
+    def visual_relevance(self, inputs, answer, visual):
+        with torch.enable_grad():
+            self(**inputs).logits.square().mean().backward()
+        assert any(weight.grad is not None for weight in self.parameters())
+        return visual.float()
+
+    monkeypatch.setattr(type(model), "visual_relevance", visual_relevance, raising=False)
+    assert own(model, reading).values.sum() == reading.visual.sum()
+    assert all(weight.grad is None for weight in model.parameters())
 
 
 def test_gradients_after_generating_under_inference_mode(tmp_path):

@@ -42,15 +42,22 @@ def own(model: Any, reading: Reading) -> Relevance:
     """What the model's ``visual_relevance`` says.
 
     Raises:
-        RelevanceUnavailable: it has none, or returns another shape or negative values.
+        RelevanceUnavailable: it has none, or returns no tensor, another shape or negative values.
     """
     if not brings_relevance(model):
         raise RelevanceUnavailable(
             f"{type(model).__name__} brings no relevance of its own (a method visual_relevance)"
         )
-    values = model.visual_relevance(
-        dict(reading.inputs), answer=reading.explained, visual=reading.visual
-    )
+    try:
+        values = model.visual_relevance(
+            dict(reading.inputs), answer=reading.explained, visual=reading.visual
+        )
+    finally:
+        model.zero_grad()  # a backward pass leaves a gradient as large as each weight
+    if not isinstance(values, torch.Tensor):
+        raise RelevanceUnavailable(
+            f"its visual_relevance returned {type(values).__name__} in place of a tensor"
+        )
     if values.shape != reading.visual.shape:
         raise RelevanceUnavailable(
             f"its visual_relevance returned the shape {tuple(values.shape)} in place of (batch, "
