@@ -195,7 +195,9 @@ class Comparison:
         return samples
 
     def _needs(self) -> str:
-        return " and ".join(sorted(self.score.needs & {"targets", "regions"})) or "anything"
+        carried = {"targets": "targets", "regions": "regions", "relevance": "pictures"}
+        needed = sorted(word for need, word in carried.items() if need in self.score.needs)
+        return " and ".join(needed) or "anything"
 
     def _too_few(self, samples: Sequence[Sample], bound: dict[str, float]) -> str:
         """Why so many samples could never show the margin, even if not one answer differed."""

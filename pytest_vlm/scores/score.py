@@ -165,8 +165,13 @@ class Score:
         return [average([self._judge(one) for one in self._single(case)]) for case in cases]
 
     def applies_to(self, sample: Sample) -> bool:
-        """Whether the sample carries what this score needs of it."""
-        return all(getattr(sample, need) for need in self.needs & {"targets", "regions"})
+        """Whether the sample carries what this score needs of it; a map needs a picture."""
+        carried = {
+            "targets": sample.targets,
+            "regions": sample.regions,
+            "relevance": sample.frames,
+        }
+        return all(carried.get(need, True) for need in self.needs)
 
     def _single(self, case: Case) -> list[Case]:
         """One case for each completion."""

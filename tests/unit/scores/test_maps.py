@@ -7,7 +7,7 @@ import pytest
 
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.evaluation.predictions import Completion, Prediction
-from pytest_vlm.evaluation.samples import Message, Region, Sample, Text
+from pytest_vlm.evaluation.samples import Image, Message, Region, Sample, Text
 from pytest_vlm.heatmap.heatmap import Heatmap, grid_boxes
 from pytest_vlm.scores import (
     Case,
@@ -90,12 +90,14 @@ def test_the_map_of_a_truncated_answer_is_not_judged():
         assert pointing_game([case])[0].value == value
 
 
-def test_applies_to_samples_with_regions_only():
-    assert "relevance" in pointing_game.needs
-    assert pointing_game.applies_to(
-        Sample(id="1", messages=(MESSAGE,), regions=(Region(box=(0,) * 4),))
-    )
-    assert not pointing_game.applies_to(Sample(id="1", messages=(MESSAGE,), targets=("7",)))
+def test_applies_to_samples_with_a_picture_and_regions_only():
+    pictured = Message(role="user", parts=(Image(source="1.png"), Text(text="?")))
+    regions = (Region(box=(0,) * 4),)
+    assert pointing_game.applies_to(Sample(id="1", messages=(pictured,), regions=regions))
+    assert not pointing_game.applies_to(Sample(id="1", messages=(pictured,), targets=("7",)))
+    assert not pointing_game.applies_to(Sample(id="1", messages=(MESSAGE,), regions=regions))
+    assert map_entropy.applies_to(Sample(id="1", messages=(pictured,)))
+    assert not map_entropy.applies_to(Sample(id="1", messages=(MESSAGE,)))
 
 
 EVEN = Heatmap.of_grid(np.ones((4, 4)), size=(40, 40), method="m")

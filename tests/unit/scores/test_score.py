@@ -192,7 +192,7 @@ def test_a_missing_library_is_named_before_anything_is_judged(judge):
 
 
 def test_applies_where_the_sample_carries_all_that_is_needed():
-    both = score(name="both", needs=("targets", "regions", "relevance"))(lambda case: 1.0)
+    both = score(name="both", needs=("targets", "regions"))(lambda case: 1.0)
     targets, regions = {"targets": ("7",)}, {"regions": (Region(box=(0, 0, 1, 1)),)}
     assert both.applies_to(Sample(id="1", messages=(MESSAGE,), **targets, **regions))
     assert not both.applies_to(Sample(id="1", messages=(MESSAGE,), **targets))
