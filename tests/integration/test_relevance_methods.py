@@ -454,6 +454,15 @@ def test_own_relevance_that_cannot_be_one_is_none(family, monkeypatch, values, s
         own(model, reading)
 
 
+def test_a_kernel_whose_mask_cannot_be_read_says_so(tmp_path):
+    folder = save_tiny_llava(tmp_path / "llava")
+    engine = LocalEngine(parse_checkpoint(f"tiny={folder}"), folder)
+    engine._model.config.text_config._attn_implementation = "flex_attention"
+    sample = Sample.ask(id="1", image=png(40, 40), query="what is this ?")
+    with pytest.raises(RelevanceUnavailable, match=r"flex_attention.*BlockMask.*attention=sdpa"):
+        engine.relevance([sample], [told(sample, "a cat")], GenerationSettings())
+
+
 def test_own_relevance_by_a_backward_pass_leaves_no_gradients(family, monkeypatch):
     model, reading = family
 

@@ -16,6 +16,8 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from pytest_vlm.errors import RelevanceUnavailable
+
 CAPTURE = "pytest_vlm_capture"
 
 
@@ -93,6 +95,11 @@ def watch_attention(
         forward = ALL_ATTENTION_FUNCTIONS.get_interface(kernel, eager)
         output, weights = forward(module, query, key, value, attention_mask, **options)
         if id(module) in chosen:
+            if not isinstance(attention_mask, torch.Tensor | None):
+                raise RelevanceUnavailable(
+                    f"its attention ({kernel}) has a mask that cannot be read "
+                    f"({type(attention_mask).__name__}); load it with ?attention=sdpa"
+                )
             attended = Attended(
                 query=query,
                 key=key,

@@ -93,8 +93,15 @@ def explain(
     values, visual = found.values[:, :prompt], reading.visual[:, :prompt]
     if not torch.where(visual, values, 0).isfinite().all():
         raise RelevanceUnavailable(f"its {wanted.method} is not finite; look for NaN")
-    maps = place_maps(values.cpu().numpy(), visual.cpu().numpy(), batch, places, image_processor)
+    maps = place_maps(
+        values.cpu().numpy(),
+        visual.cpu().numpy(),
+        batch,
+        places,
+        image_processor,
+        method=wanted.method,
+    )
     return [
-        replace(heatmap, method=wanted.method, layers=found.layers, span=span)
+        replace(heatmap, layers=found.layers, span=span)
         for heatmap, span in zip(maps, spans, strict=True)
     ]

@@ -15,20 +15,23 @@ from pytest_vlm.heatmap.heatmap import Heatmap
 
 
 def place_maps(
-    attention: NDArray[Any],
+    relevance: NDArray[Any],
     visual: NDArray[Any],
     batch: EncodedBatch,
     places: Sequence[Sequence[tuple[int, int]]],
     processor: Any,
+    *,
+    method: str,
 ) -> list[Heatmap]:
     """One map a sample; cells may overlap, where tiles and the whole picture are both shown.
 
     Args:
-        attention: (batch, length), of the answer to each token of the prompt.
+        relevance: (batch, length), of each token of the prompt.
         visual: (batch, length), which tokens stand for a picture.
         batch: what the model was shown.
         places: for each sample the media and frame of each picture.
         processor: made the pictures into pixel values.
+        method: that made the values.
 
     Raises:
         RelevanceUnavailable: the tokens could not be located.
@@ -38,13 +41,11 @@ def place_maps(
     )
     maps = []
     for row, boxes in enumerate(token_boxes(shown)):
-        cells, values = np.concatenate(boxes), attention[row][shown.visual[row]]
+        cells, values = np.concatenate(boxes), relevance[row][shown.visual[row]]
         seen = np.repeat(np.array(places[row]), [len(picture) for picture in boxes], axis=0)
         placed = np.isfinite(cells[:, 0])
         media, frame = seen[placed].T
         maps.append(
-            Heatmap.of_cells(
-                values[placed], cells[placed], media=media, frame=frame, method="attention"
-            )
+            Heatmap.of_cells(values[placed], cells[placed], media=media, frame=frame, method=method)
         )
     return maps

@@ -24,7 +24,9 @@ def test_every_value_lies_in_the_cell_of_its_token():
     attention = np.arange(24, dtype=np.float32).reshape(2, 12)
     processor = type("SiglipImageProcessor", (), {})()
     places = [[(0, 0), (1, 0)], [(0, 3)]]
-    first, second = place_maps(attention, ids.eq(IMAGE).numpy(), batch, places, processor)
+    first, second = place_maps(
+        attention, ids.eq(IMAGE).numpy(), batch, places, processor, method="m"
+    )
     assert first.values.tolist() == [2, 3, 4, 5, 8, 9, 10, 11]
     assert first.boxes[1].tolist() == [10, 0, 20, 5]
     assert first.boxes[6].tolist() == [0, 4, 2, 8]
