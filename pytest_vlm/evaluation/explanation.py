@@ -65,6 +65,10 @@ def _place(found: str, answer: str, extraction: Sequence[Extractor]) -> int:
     places = places or [match.start() for match in re.finditer(part, answer)]
     for place in places[-MOST_HIDDEN:] if extraction else []:
         hidden = answer[:place] + HIDDEN * len(found) + answer[place + len(found) :]
-        if _extracted(hidden, extraction) != found:
+        try:
+            same = _extracted(hidden, extraction) == found
+        except Exception:  # a user's own extractor, made for answers that hold what it looks for
+            same = False
+        if not same:
             return place
     return places[-1] if places else -1

@@ -6,7 +6,14 @@ import pytest
 
 from pytest_vlm.evaluation.explanation import answer_span
 from pytest_vlm.evaluation.predictions import Completion
-from pytest_vlm.scores.extraction import boxed, choice_letter, json_field, last_number, pattern
+from pytest_vlm.scores.extraction import (
+    Extractor,
+    boxed,
+    choice_letter,
+    json_field,
+    last_number,
+    pattern,
+)
 
 
 def explained(raw: str, *extraction) -> str:
@@ -27,6 +34,7 @@ def explained(raw: str, *extraction) -> str:
         ("<think>A?</think>A: An apple", (choice_letter,), 17),
         ('{"answer": "a", "why": "a cat has a tail"}', (json_field("answer"),), 12),
         ("x" + " 7" * 100_000, (last_number,), 200_000),
+        ("x = 7, y = 7", (Extractor(name="x", function=lambda s: str(int(s[4]))),), 4),
     ],
 )
 def test_the_place_that_the_extraction_read(raw, extraction, start):
