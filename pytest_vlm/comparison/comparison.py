@@ -195,8 +195,9 @@ class Comparison:
         return samples
 
     def _needs(self) -> str:
-        carried = {"targets": "targets", "regions": "regions", "relevance": "pictures"}
-        needed = sorted(word for need, word in carried.items() if need in self.score.needs)
+        needed = sorted(self.score.needs & {"targets", "regions"})
+        if "relevance" in self.score.needs and "regions" not in needed:  # they lie in pictures
+            needed.append("pictures")
         return " and ".join(needed) or "anything"
 
     def _too_few(self, samples: Sequence[Sample], bound: dict[str, float]) -> str:
