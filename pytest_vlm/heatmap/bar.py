@@ -18,6 +18,7 @@ def with_bar(
     """The picture with a bar on its right that is as high as the picture.
 
     The numbers stand on the bar itself, so that it fits a light page as well as a dark one.
+    Beside a flat picture only those stand that have room.
 
     Args:
         picture: RGB.
@@ -29,7 +30,11 @@ def with_bar(
     bar = Image.fromarray(np.repeat(column, BAR_WIDTH, axis=1))
     pen, font = ImageDraw.Draw(bar), ImageFont.load_default(FONT_SIZE)
     places = ((INSET, "ma"), (height / 2, "mm"), (height - INSET, "md"))
+    room = height // FONT_SIZE
+    shown = {anchor for anchor, least in (("ma", 1), ("md", 2), ("mm", 4)) if room >= least}
     for text, (y, anchor) in zip(numbers, places, strict=True):
+        if anchor not in shown:
+            continue
         behind = column[min(int(y), height - 1), 0].astype(float) @ (0.299, 0.587, 0.114)
         pen.text((BAR_WIDTH / 2, y), text, DARK if behind > 140 else LIGHT, font, anchor)
     framed = Image.new("RGB", (picture.width + GAP + BAR_WIDTH, height), SEPARATOR)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_vlm.heatmap.bar import BAR_WIDTH, GAP
+from pytest_vlm.heatmap.bar import BAR_WIDTH, GAP, with_bar
 from pytest_vlm.heatmap.heatmap import Heatmap, grid_boxes
 from pytest_vlm.heatmap.rendering import difference, fit_for_review, overlay, png, selection
 
@@ -339,3 +339,11 @@ def test_regions_are_outlined_on_any_ground(level):
 )
 def test_a_region_of_any_size_can_be_outlined(box):
     assert overlay(grey(), peaked(2, 5), regions=[box]).mode == "RGB"
+
+
+@pytest.mark.parametrize(("height", "numbers"), [(8, 0), (20, 1), (38, 2), (60, 3)])
+def test_numbers_that_have_no_room_beside_a_flat_picture_are_left_away(height, numbers):
+    colours = np.full((height, 1, 3), 255, np.float32)
+    framed = np.asarray(with_bar(Image.new("RGB", (9, height)), colours, ("8", "8", "8")))
+    inked = (framed[:, -BAR_WIDTH:] < 100).all(axis=-1).any(axis=1)
+    assert int((np.diff(inked.astype(int), prepend=0) == 1).sum()) == numbers
