@@ -195,7 +195,7 @@ class Comparison:
         return samples
 
     def _needs(self) -> str:
-        needed = sorted(self.score.needs & {"targets", "regions"})
+        needed: list[str] = sorted(self.score.needs & {"targets", "regions"})
         if "relevance" in self.score.needs and "regions" not in needed:  # they lie in pictures
             needed.append("pictures")
         return " and ".join(needed) or "anything"
