@@ -160,7 +160,8 @@ class Session:
         """
         self._parts.goldens.check_accepting(len(self.candidates))
         for spec in self.everybody:
-            self.describe(spec)
+            for one in dict.fromkeys((spec, spec.explained_by)):
+                self.describe(one)
         for spec in self.everybody[1:]:
             for event in self._parts.catalog.remarks(
                 self.baseline, spec, self.settings.allow_different

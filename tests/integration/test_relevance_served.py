@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from chat_server import answering, listing, serving
 
-from pytest_vlm.errors import RelevanceUnavailable
+from pytest_vlm.errors import CheckpointError, RelevanceUnavailable
 from pytest_vlm.scores import pointing_game
 from pytest_vlm.session import Session
 from pytest_vlm.settings import Settings
@@ -68,3 +68,11 @@ def test_the_cost_is_known_without_the_server_counting_tokens(server, tmp_path):
             served.baseline, served.samples.with_regions()[:1], method="occlusion"
         )
     assert heatmap.method == "occlusion"
+
+
+def test_weights_that_are_not_there_are_missed_before_the_server_is_asked(server, tmp_path):
+    with (
+        asking(server, tmp_path, f"?weights={tmp_path / 'gone'}") as served,
+        pytest.raises(CheckpointError, match="gone"),
+    ):
+        served.preflight()
