@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +271,19 @@ def test_nothing_of_a_pass_is_kept(family):
     del watcher
     assert held() is None
     assert [query() for query in seen] == [None] * len(layers)
+
+
+def test_two_threads_watch_a_model_each(family):
+    model, reading = family
+    other = deepcopy(model)
+    expected = attention(model, reading).values
+    layers, seen = decoder_attention(model), []
+    with watch_attention(model, layers, lambda *attended: seen.append(attended)):
+        with ThreadPoolExecutor(1) as thread:
+            found = thread.submit(attention, other, reading).result()
+        model(**reading.inputs)
+    assert torch.equal(found.values, expected)
+    assert len(seen) == len(layers)
 
 
 def test_a_token_without_pixels_has_no_pixel_relevance():

@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -49,6 +51,8 @@ Watcher = Callable[[Attended, torch.Tensor, torch.Tensor], torch.Tensor | None]
 """Given also the values, (batch, groups, length, width), and the output, (batch, length, heads,
 width); returns what is to be used in place of the output, or None."""
 
+WATCHED: ContextVar[tuple[frozenset[int], Watcher]] = ContextVar("watched attention layers")
+
 
 def decoder_attention(model: PreTrainedModel) -> list[torch.nn.Module]:
     """The attention modules of the text decoder's layers, from the first to the last."""
@@ -72,7 +76,7 @@ def layer_number(layer: torch.nn.Module) -> int:
 def watch_attention(
     model: PreTrainedModel, layers: Sequence[torch.nn.Module], watcher: Watcher
 ) -> Iterator[None]:
-    """While active, a forward pass shows the watcher what the layers attend to, one by one.
+    """While active, a forward pass of this thread shows the watcher what the layers attend to.
 
     Args:
         model: restored on exit.
@@ -81,47 +85,51 @@ def watch_attention(
     """
     text = model.config.get_text_config(decoder=True)
     kernel = text._attn_implementation
-    chosen = {id(layer) for layer in layers}
-
-    def attend(
-        module: torch.nn.Module,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        attention_mask: torch.Tensor | None,
-        **options: Any,
-    ) -> Any:
-        eager: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
-        forward = ALL_ATTENTION_FUNCTIONS.get_interface(kernel, eager)
-        output, weights = forward(module, query, key, value, attention_mask, **options)
-        if id(module) in chosen:
-            if not isinstance(attention_mask, torch.Tensor | None):
-                raise RelevanceUnavailable(
-                    f"its attention ({kernel}) has a mask that cannot be read "
-                    f"({type(attention_mask).__name__}); load it with ?attention=sdpa"
-                )
-            attended = Attended(
-                query=query,
-                key=key,
-                mask=attention_mask,
-                scaling=options.get("scaling") or query.shape[-1] ** -0.5,
-                softcap=options.get("softcap"),
-                window=options.get("sliding_window"),
-                causal=bool(getattr(module, "is_causal", True)),
-            )
-            instead = watcher(attended, value, output)
-            output = output if instead is None else instead
-        return output, weights
-
-    AttentionInterface.register(CAPTURE, attend)
-    AttentionMaskInterface.register(CAPTURE, ALL_MASK_ATTENTION_FUNCTIONS[kernel])
-    text._attn_implementation = CAPTURE
+    watched = WATCHED.set((frozenset(map(id, layers)), watcher))
+    text._attn_implementation = _register(kernel)
     try:
         yield
     finally:
         text._attn_implementation = kernel
-        AttentionInterface.register(CAPTURE, _nobody)  # or it would hold what the watcher holds
+        WATCHED.reset(watched)  # or it would hold what the watcher holds
 
 
-def _nobody(*given: Any, **options: Any) -> Any:
-    raise RuntimeError("nobody watches the attention any more")
+def _register(kernel: str) -> str:
+    """The name of a kernel that computes as this one does, and shows what it computes."""
+    name = f"{CAPTURE}_{kernel}"
+    AttentionInterface.register(name, partial(_attend, kernel))
+    AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS[kernel])
+    return name
+
+
+def _attend(
+    kernel: str,
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **options: Any,
+) -> Any:
+    eager: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
+    forward = ALL_ATTENTION_FUNCTIONS.get_interface(kernel, eager)
+    output, weights = forward(module, query, key, value, attention_mask, **options)
+    layers, watcher = WATCHED.get()
+    if id(module) in layers:
+        if not isinstance(attention_mask, torch.Tensor | None):
+            raise RelevanceUnavailable(
+                f"its attention ({kernel}) has a mask that cannot be read "
+                f"({type(attention_mask).__name__}); load it with ?attention=sdpa"
+            )
+        attended = Attended(
+            query=query,
+            key=key,
+            mask=attention_mask,
+            scaling=options.get("scaling") or query.shape[-1] ** -0.5,
+            softcap=options.get("softcap"),
+            window=options.get("sliding_window"),
+            causal=bool(getattr(module, "is_causal", True)),
+        )
+        instead = watcher(attended, value, output)
+        output = output if instead is None else instead
+    return output, weights
