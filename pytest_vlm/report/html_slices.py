@@ -16,25 +16,34 @@ NO_SLICE = "No tag and no image carries more of the losses than chance would giv
 
 
 def slices_part(slices: Sequence[Mapping[str, Any]]) -> Html:
-    """What stands out as a sentence, then the slices as a table; nothing without slices."""
+    """What stands out as a sentence, then the slices as a table; nothing without slices.
+
+    Where nothing stands out, the table is there to be opened.
+    """
     if not slices:
         return Html("")
     found = [one["sentence"] for one in slices if one["p_adjusted"] <= FALSE_DISCOVERY_RATE]
     largest = max(max(one["losses"], one["wins"]) for one in slices)
-    rest = slices[SHOWN:]
-    more = (
-        el(
-            "details",
-            el("summary", f"{len(rest)} more slice{'s' * (len(rest) > 1)}"),
-            _table(rest, largest),
+    if not found:
+        return el(
+            "div",
+            el("p", NO_SLICE, class_="soft"),
+            _closed(slices, largest, ""),
+            class_="slices",
         )
-        if rest
-        else ""
+    rest = slices[SHOWN:]
+    return el(
+        "div",
+        el("p", found[0], class_="finding", dir="auto"),
+        _table(slices[:SHOWN], largest),
+        _closed(rest, largest, " more") if rest else "",
+        class_="slices",
     )
-    words = el(
-        "p", found[0] if found else NO_SLICE, class_="finding" if found else "soft", dir="auto"
-    )
-    return el("div", words, _table(slices[:SHOWN], largest), more, class_="slices")
+
+
+def _closed(slices: Sequence[Mapping[str, Any]], largest: int, more: str) -> Html:
+    words = f"{len(slices)}{more} slice{'s' * (len(slices) > 1)}"
+    return el("details", el("summary", words), _table(slices, largest))
 
 
 def _table(slices: Sequence[Mapping[str, Any]], largest: int) -> Html:

@@ -58,7 +58,7 @@ def test_one_more_is_one_slice():
 
 def test_what_chance_would_give_is_no_finding():
     text = slices_part([one_slice(p_adjusted=0.4)])
-    assert f'<p class="soft" dir="auto">{NO_SLICE}</p>' in text
+    assert f'<p class="soft">{NO_SLICE}</p><details><summary>1 slice</summary>' in text
     assert "though only" not in text and ">counting<" in text
 
 
