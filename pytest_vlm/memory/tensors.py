@@ -57,7 +57,14 @@ def _alive() -> list[Any]:
 
 
 def _has_storage(tensor: Any) -> bool:
-    return tensor.layout is sys.modules["torch"].strided and tensor.device.type != "meta"
+    """Not a sparse one, nor one that only stands for others, as inside of ``torch.vmap``."""
+    if tensor.layout is not sys.modules["torch"].strided or tensor.device.type == "meta":
+        return False
+    try:
+        tensor.untyped_storage()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _size(tensor: Any) -> int:

@@ -111,16 +111,16 @@ def _attend(
     attention_mask: torch.Tensor | None,
     **options: Any,
 ) -> Any:
+    layers, watcher = WATCHED.get()
+    if id(module) in layers and not isinstance(attention_mask, torch.Tensor | None):
+        raise RelevanceUnavailable(
+            f"its attention ({kernel}) has a mask that cannot be read "
+            f"({type(attention_mask).__name__}); load it with ?attention=sdpa"
+        )
     eager: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
     forward = ALL_ATTENTION_FUNCTIONS.get_interface(kernel, eager)
     output, weights = forward(module, query, key, value, attention_mask, **options)
-    layers, watcher = WATCHED.get()
     if id(module) in layers:
-        if not isinstance(attention_mask, torch.Tensor | None):
-            raise RelevanceUnavailable(
-                f"its attention ({kernel}) has a mask that cannot be read "
-                f"({type(attention_mask).__name__}); load it with ?attention=sdpa"
-            )
         attended = Attended(
             query=query,
             key=key,

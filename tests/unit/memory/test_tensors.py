@@ -52,6 +52,12 @@ def test_small_ones_and_those_without_memory_are_passed_over():
     assert not tensors.new()
 
 
+def test_one_that_stands_for_others_is_no_tensor_and_keeps_one():
+    tensors = LargeTensors()
+    torch.vmap(lambda row: KEPT.append(row) or row.sum())(torch.zeros(2, 2**18))
+    assert list(tensors.new()) == ["a tensor of 2×262144 float32 on cpu, 2.0 MiB"]
+
+
 def test_a_leak_of_bytes_names_the_tensor():
     meter = FakeMeter()
     leak = LeakCheck(meter, 2**19, release=lambda: None)
