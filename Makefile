@@ -28,6 +28,7 @@ demo-misled: .venv/installed  ## right answers, wrong place: as accurate, and he
 
 train: .venv/installed  ## train both demo checkpoints from scratch (about two minutes) and gate those
 	$(BIN)/python -m app.digits.train $(TRAINED) $(TRAIN_OPTIONS)
+	rm -rf $(TRAINED)/goldens
 	-$(BIN)/pytest suites/test_relevance.py -q --vlm-goldens $(TRAINED)/goldens \
 		--vlm-report $(TRAINED)/accepting --checkpoint A=$(TRAINED)/strong --checkpoint B=$(TRAINED)/strong
 	$(BIN)/python -m pytest_vlm accept $(TRAINED)/accepting --all --goldens $(TRAINED)/goldens \
