@@ -41,7 +41,7 @@ def find_orphans(
 
     store = GoldenStore(goldens)
     found = orphans(
-        store.tests(), planned=planned, outcomes=outcomes, records=records, reached=reached
+        store.askers(), planned=planned, outcomes=outcomes, records=records, reached=reached
     )
     files = {id: [readable(path) for path in store.files(id)] for id in found}
     return orphan_event(files) if files else ""

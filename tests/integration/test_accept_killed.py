@@ -177,11 +177,12 @@ def test_killed_at_any_moment(prepare, capsys):
 
 
 def test_killed_twice_in_a_row(prepare, capsys):
-    ids = prepare(2)
+    ids, counts = prepare(2), set()
     for first in range(1, 40, 6):
         for second in range(1, 12, 3):
             again()
             ended(fork_accept(dies_at=first))
             ended(fork_accept(dies_at=second))
-            check_old_or_new(ids)
+            counts.add(check_old_or_new(ids))
             check_a_repeat_finishes(ids, capsys)
+    assert counts == {0, 1, 2}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from browser import CHROMIUM, QUIET
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
 from pytest_vlm.errors import AppError
@@ -35,16 +35,6 @@ SETTINGS = Settings(
     max_loaded=2,
     app=f"python -m app --samples {SAMPLES}",
 )
-CHROMIUM = shutil.which("chromium")
-QUIET_CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +199,7 @@ def test_a_person_compares_two_checkpoints(session: Session, app: AppServer):
     playwright = pytest.importorskip("playwright.sync_api")
     sample = session.samples["0001-read"]
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET_CHROMIUM)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))

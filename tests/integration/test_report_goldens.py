@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, QUIET
 from PIL import Image
 
 from pytest_vlm.evaluation.samples import Sample
@@ -25,15 +25,6 @@ from pytest_vlm.report.html import render_page, render_section
 from pytest_vlm.report.html_goldens import OPENED
 from pytest_vlm.report.model import CandidateVerdict, GoldenMeasure, GoldenRecord, RunReport
 
-CHROMIUM = shutil.which("chromium")
-QUIET_CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WATCH = "addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective))"
 EVIL = "<script>alert(1)</script><img src=http://evil.example onerror='alert(1)'>"
 PICTURE = png(Image.radial_gradient("L").resize((64, 64)).convert("RGB"))
@@ -53,7 +44,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the 
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET_CHROMIUM)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
 

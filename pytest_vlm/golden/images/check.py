@@ -46,21 +46,7 @@ class ImageCheck:
         tolerance: ImageTolerance | str = "exact",
         ignore: Sequence[Box] = (),
     ) -> None:
-        """Compare with the accepted picture.
-
-        A missing or different golden leaves a pending one in the run's folder.
-
-        Args:
-            picture: PNG bytes, the path of a PNG, or a PIL image; compared as it is, with its
-                mode, its depth and its alpha.
-            tolerance: ``exact``, ``screenshot``, or limits of the test's own.
-            ignore: boxes (x0, y0, x1, y1) in pixels that do not count.
-
-        Raises:
-            AssertionError: there is no golden, or the picture is not within the tolerance.
-            GoldenError: the golden or the picture cannot be read, another test has the same id, or
-                a box or a tolerance that cannot be meant.
-        """
+        """Compare with the accepted picture: `GoldenCheck.check_image` says how."""
         __tracebackhide__ = True
         limits, case, given = image_tolerance_of(tolerance), self.case, GivenPicture(picture)
         case.claim(case.id, case.test, given.digest)

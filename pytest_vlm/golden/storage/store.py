@@ -86,7 +86,7 @@ class GoldenStore:
         paths = [path for one in places for path in (one.place(DECIDING), *one.beside())]
         return [path for path in paths if path.exists()]
 
-    def tests(self) -> dict[str, str]:
+    def askers(self) -> dict[str, str]:
         """Golden to the test that asked for it when it was accepted; damaged ones are left out."""
         found = {}
         for id in self._found("*/*"):

@@ -17,16 +17,28 @@ def asked() -> AskedGoldens:
     return known
 
 
+def refuses(asked: AskedGoldens, *claim: str) -> bool:
+    """Whether a claim meets one that is remembered."""
+    try:
+        asked.claim(*claim)
+    except GoldenError:
+        return True
+    return False
+
+
 def test_a_test_that_is_run_again_asks_again(asked):
-    asked.claim("B", ID, TEST, "1")
+    assert not refuses(asked, "B", ID, TEST, "1")
 
 
 def test_every_candidate_has_its_own(asked):
-    asked.claim("C", ID, "a/test_x.py::test_y[C]", "2")
+    own = "a/test_x.py::test_y[C]"
+    assert not refuses(asked, "C", ID, own, "2")
+    assert refuses(asked, "C", ID, own, "1")
 
 
 def test_other_names_are_other_goldens(asked):
-    asked.claim("B", f"{ID}-2", TEST, "2")
+    assert not refuses(asked, "B", f"{ID}-2", TEST, "2")
+    assert refuses(asked, "B", f"{ID}-2", TEST, "1")
 
 
 def test_two_cases_of_one_test_are_told_to_put_it_into_the_name(asked):

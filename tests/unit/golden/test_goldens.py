@@ -133,7 +133,7 @@ def test_nobody_accepts_where_ci_is_set(open_session, monkeypatch, tmp_path, val
 
 def test_ci_set_to_no_is_none(open_session, monkeypatch):
     monkeypatch.setenv("CI", "false")
-    golden(open_session(accept_goldens=True))
+    assert golden(open_session(accept_goldens=True)).case.accepting
 
 
 def test_with_ci_set_a_missing_golden_is_left_in_the_runs_folder_alone(

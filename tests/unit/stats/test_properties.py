@@ -207,12 +207,14 @@ def test_the_largest_ratios_give_numbers(claim, better, n):
         data = [(*pair, i) for i in range(n)]
         result = decided(data, "positive", better=better, **bound(claim, 0.05))
         check(result, str(result))
+        assert result.n == n
 
 
 def test_denormal_differences_do_not_even_warn_whom_underflow_bothers():
     with np.errstate(all="raise"):
         result = decided([(0.0, 0.0, 0), (0.0, 5e-324, 0)], "bounded", **bound("not_worse", 0.5))
     check(result, str(result))
+    assert result.n == 2
 
 
 def test_differences_that_cancel_in_one_order_only_give_one_answer():

@@ -158,6 +158,7 @@ def test_boxes_are_in_pixels_of_the_original_where_a_smaller_picture_was_shown(n
     dark = built.encode([[picture(size).resize(smaller)]])
     bright = built.encode([[picture(size, square).resize(smaller)]])
     visual, ((boxes,),) = located(built, bright, [[size]])
+    assert overlaps(boxes, square).any()
     check(changes(built, dark, bright)[visual], boxes, square, size)
 
 

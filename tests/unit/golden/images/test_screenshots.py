@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+from browser import CHROMIUM, QUIET
 
 from pytest_vlm.golden.images.comparison import compare_pixels
 from pytest_vlm.golden.images.pixels import Pixels
 from pytest_vlm.golden.images.tolerance import EXACT, SCREENSHOT
 
-CHROMIUM = shutil.which("chromium")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 PAGE = """<!doctype html><style>
 body {{ font: 14px/1.45 sans-serif; margin: 20px; background: {paper}; color: {ink} }}
 span {{ background: #2a6fdb; color: #fff; border-radius: 6px; padding: 5px 12px }}
