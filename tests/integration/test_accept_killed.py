@@ -7,7 +7,8 @@ import random
 import shutil
 import signal
 import sys
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,8 @@ def again() -> None:
     shutil.copytree("kept-report", "vlm-report")
 
 
-def fork_accept(*, dies_at: int | None = None) -> int:
-    """Accept everything in a process of its own, which may kill itself at a change of files."""
+def fork_accept(prepared: Callable[[], None] = lambda: None) -> int:
+    """Accept everything in a process of its own, prepared to kill itself somewhere."""
     child = os.fork()
     if child:
         return child
@@ -69,14 +70,13 @@ def fork_accept(*, dies_at: int | None = None) -> int:
         os.dup2(devnull, 1)
         os.dup2(devnull, 2)
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
-        if dies_at is not None:
-            die_at(dies_at)
+        prepared()
         os._exit(main(["accept", "vlm-report", "--all", "--reason", "killed"]))
     finally:
         os._exit(99)
 
 
-def die_at(place: int) -> None:
+def die_at_change(place: int) -> None:
     """End without a word before the change of that number; what was being written is half."""
     seen = 0
 
@@ -94,6 +94,41 @@ def die_at(place: int) -> None:
 
     for name in CHANGES:
         setattr(os, name, dying(name, getattr(os, name)))
+
+
+def die_at_call(place: float) -> None:
+    """End without a word at the Python or C call of that number.
+
+    A clock would do too, but on a busy machine it strikes before the start or after the end.
+    """
+    seen = 0
+
+    def count(frame: object, event: str, what: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen >= place:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(count)
+
+
+def calls_in_all() -> int:
+    """How many calls an accept is, as `die_at_call` counts them."""
+    ended_at, told = os.pipe()
+
+    def count() -> None:
+        seen = 0
+
+        def profile(frame: object, event: str, what: object) -> None:
+            nonlocal seen
+            seen += 1
+            if what is os._exit:
+                os.write(told, str(seen).encode())
+
+        sys.setprofile(profile)
+
+    assert ended(fork_accept(count)) == 0
+    return int(os.read(ended_at, 20))
 
 
 def half(file: int) -> None:
@@ -146,7 +181,7 @@ def test_killed_before_every_change_of_a_file(prepare, capsys):
     deaths, counts = 0, set()
     while True:
         again()
-        code = ended(fork_accept(dies_at=deaths + 1))
+        code = ended(fork_accept(partial(die_at_change, deaths + 1)))
         counts.add(check_old_or_new(ids))
         check_a_repeat_finishes(ids, capsys)
         if code != -signal.SIGKILL:
@@ -157,23 +192,18 @@ def test_killed_before_every_change_of_a_file(prepare, capsys):
     assert counts == {0, 1, 2}
 
 
-def test_killed_at_any_moment(prepare, capsys):
+def test_killed_at_any_call(prepare, capsys):
     ids = prepare(12)
+    check_a_repeat_finishes(ids, capsys)  # from here on everything is imported
     again()
-    start = time.perf_counter()
-    assert ended(fork_accept()) == 0
-    whole = time.perf_counter() - start
-    moments = random.Random(6)
+    calls, draw = calls_in_all(), random.Random(6)
     counts = set()
     for _ in range(20):
         again()
-        child = fork_accept()
-        time.sleep(moments.uniform(0, whole))
-        os.kill(child, signal.SIGKILL)
-        ended(child)
+        assert ended(fork_accept(partial(die_at_call, draw.uniform(0, calls)))) == -signal.SIGKILL
         counts.add(check_old_or_new(ids))
         check_a_repeat_finishes(ids, capsys)
-    assert len(counts) > 2  # it was killed in the middle of it
+    assert len(counts) > 6
 
 
 def test_killed_twice_in_a_row(prepare, capsys):
@@ -181,8 +211,8 @@ def test_killed_twice_in_a_row(prepare, capsys):
     for first in range(1, 40, 6):
         for second in range(1, 12, 3):
             again()
-            ended(fork_accept(dies_at=first))
-            ended(fork_accept(dies_at=second))
+            ended(fork_accept(partial(die_at_change, first)))
+            ended(fork_accept(partial(die_at_change, second)))
             counts.add(check_old_or_new(ids))
             check_a_repeat_finishes(ids, capsys)
     assert counts == {0, 1, 2}

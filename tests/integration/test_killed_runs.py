@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from PIL import Image
 
 SAMPLES, BATCH, KILLS = 480, 4, 20
 RUN = '''
-import os, signal, sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -28,20 +26,29 @@ from pytest_vlm.settings import GenerationSettings, Settings
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start it without
 home, cache = Path(sys.argv[1]), Path(sys.argv[2])
+batches, delay, how = int(sys.argv[4]), float(sys.argv[5]), int(sys.argv[6])
 log = os.open(cache.with_suffix(".asked"), os.O_APPEND | os.O_CREAT | os.O_WRONLY)
+
+
+def note(what):
+    """Say so, and have this process ended a moment after its last batch was asked."""
+    global batches
+    os.write(log, what)
+    batches -= 1
+    if batches == 0:
+        threading.Timer(delay, os.kill, (os.getpid(), how)).start()
+    time.sleep(0.005)
 
 
 class Slow(FakeEngine):
     """Takes a while for every batch, and says that it was asked."""
 
     def _answer_batch(self, samples, completions=1):
-        os.write(log, b"answers\\n")
-        time.sleep(0.005)
+        note(b"answers\\n")
         return super()._answer_batch(samples, completions)
 
     def relevance(self, samples, predictions, settings, wanted):
-        os.write(log, b"maps\\n")
-        time.sleep(0.005)
+        note(b"maps\\n")
         return super().relevance(samples, predictions, settings, wanted)
 
 
@@ -84,32 +91,24 @@ def home(tmp_path_factory) -> Path:
     return folder
 
 
-def start(home: Path, cache: Path) -> subprocess.Popen[str]:
+def run(
+    home: Path, cache: Path, *, batches: int = 0, delay: float = 0.0, how: int = signal.SIGKILL
+) -> subprocess.CompletedProcess[str]:
+    """A run that is ended `delay` seconds after so many batches were asked; 0: it is left alone."""
     command = [sys.executable, str(home / "run.py"), str(home), str(cache), str(BATCH)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command += [str(batches), str(delay), str(int(how))]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def finish(home: Path, cache: Path) -> str:
-    run = start(home, cache)
-    out, err = run.communicate(timeout=120)
-    assert run.returncode == 0, err
-    return out
+    done = run(home, cache)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def asked(cache: Path) -> list[str]:
     log = cache.with_suffix(".asked")
     return log.read_text().split() if log.exists() else []
-
-
-def end_after(
-    run: subprocess.Popen[str], cache: Path, batches: int, delay: float, how: signal.Signals
-) -> None:
-    before = len(asked(cache))
-    while run.poll() is None and len(asked(cache)) < before + batches:
-        time.sleep(0.001)
-    time.sleep(delay)
-    os.kill(run.pid, how)
-    run.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,8 @@ def test_killed_at_twenty_points_it_goes_on_where_it_was(home, undisturbed, tmp_
     cache, draw = tmp_path / "torn", random.Random(7)
     for _ in range(KILLS):
         some, delay = draw.randint(1, batches // KILLS), draw.uniform(0, 0.01)
-        end_after(start(home, cache), cache, some, delay, signal.SIGKILL)
+        killed = run(home, cache, batches=some, delay=delay)
+        assert killed.returncode == -signal.SIGKILL
     assert KILLS < len(asked(cache)) < batches
     assert finish(home, cache) == claims
     assert batches <= len(asked(cache)) <= batches + KILLS
@@ -134,9 +134,9 @@ def test_killed_at_twenty_points_it_goes_on_where_it_was(home, undisturbed, tmp_
 def test_an_interrupt_loses_the_batch_that_was_being_computed_and_no_other(
     home, undisturbed, tmp_path
 ):
-    run = start(home, cache := tmp_path / "interrupted")
-    end_after(run, cache, 10, 0.0, signal.SIGINT)
-    assert run.returncode != 0
+    cache = tmp_path / "interrupted"
+    interrupted = run(home, cache, batches=10, how=signal.SIGINT)
+    assert interrupted.returncode != 0
     claims, batches = undisturbed
     assert finish(home, cache) == claims
     assert len(asked(cache)) <= batches + 1
