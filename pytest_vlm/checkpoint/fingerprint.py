@@ -82,13 +82,18 @@ def content_files(folder: Path) -> tuple[tuple[str, Path], ...]:
 
 def content_paths(folder: Path) -> list[Path]:
     """What a model is made of, in a fixed order, also a folder or a pipe under such a name."""
+    return [folder / name for name in content_names(folder)]
+
+
+def content_names(folder: Path) -> list[str]:
+    """The same, below the folder. It is looked at after every batch: no globbing, no paths."""
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as entries:  # looked at after every batch: no globbing
-        names = sorted(entry.name for entry in entries)
-    found = [folder / name for name in names if name.endswith(CONTENT)]
+    names = sorted(os.listdir(folder))  # noqa: PTH208
+    found = [name for name in names if name.endswith(CONTENT)]
     if TEMPLATES in names:
-        found += sorted((folder / TEMPLATES).glob("*.jinja"))
+        templates = sorted((folder / TEMPLATES).glob("*.jinja"))
+        found += [f"{TEMPLATES}/{template.name}" for template in templates]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pytest_vlm.checkpoint.files.configuration import CONFIG, architecture, own_
 from pytest_vlm.checkpoint.files.pickled import check_pickled
 from pytest_vlm.checkpoint.files.reading import confine, open_regular
 from pytest_vlm.checkpoint.files.weights import read_headers
-from pytest_vlm.checkpoint.fingerprint import content_paths, file_digest, fingerprint
+from pytest_vlm.checkpoint.fingerprint import content_names, content_paths, file_digest, fingerprint
 from pytest_vlm.checkpoint.inputs import KINDS_OF_INPUT
 from pytest_vlm.checkpoint.patches.patch import ADAPTER, Patch
 from pytest_vlm.checkpoint.questions import read_question_files
@@ -195,6 +196,7 @@ def _not_a_checkpoint(path: Path) -> str:
 
 def signature(path: Path, patch: Patch | None = None) -> Signature:
     """Path, size, inode and times of a folder's files, and of those of a patch."""
-    files = (*content_paths(path), *(patch.files if patch else ()))
-    stats = ((str(file), file.stat()) for file in files)
+    files = [f"{path}/{name}" for name in content_names(path)]
+    files += map(str, patch.files if patch else ())
+    stats = ((file, os.stat(file)) for file in files)  # noqa: PTH116, half the time of a Path's
     return tuple((n, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for n, s in stats)

@@ -63,10 +63,12 @@ class LocalEngine:
         if asked != self.device:
             self._loaded.offload(self.device)
         self._model: Any = self._loaded.model
+        self._dtype = self._model.dtype
         self._prompting = self._loaded.prompting
         self._events = (*self._loaded.events, *self._prompting.events)
         self._context = context_length(self._model.config, self._prompting.tokenizer)
         self._config: tuple[GenerationSettings, Any] | None = None
+        self._storages: Mapping[tuple[str, int], int] | None = None
 
     @property
     def no_relevance(self) -> str:
@@ -222,12 +224,14 @@ class LocalEngine:
 
     def storages(self) -> Mapping[tuple[str, int], int]:
         """Bytes of each piece of memory under its weights, by device and address."""
-        return storage_sizes(self._model)
+        if self._storages is None:
+            self._storages = storage_sizes(self._model)
+        return self._storages
 
     def move(self, device: str) -> None:
         """Take its weights to another device, where equal ones are shared again."""
         self._loaded.move(device)
-        self.device = device
+        self.device, self._storages = device, None
 
     def written(self) -> Sequence[str]:
         """Names of weights that are no longer what was loaded; a sample of them is looked at."""
@@ -257,7 +261,7 @@ class LocalEngine:
         batch = self._prompting.encode(questions, settings)
         check_context(batch.inputs["attention_mask"], self._context)
         inputs = {
-            name: value.to(self.device, self._model.dtype if value.is_floating_point() else None)
+            name: value.to(self.device, self._dtype if value.is_floating_point() else None)
             for name, value in batch.inputs.items()
         }
         return replace(batch, inputs=inputs)

@@ -75,15 +75,10 @@ class Completion:
         text = f"<think>{raw}" if opened_in_prompt else raw
         before, opened, rest = text.partition("<think>")
         inside, closed, after = rest.partition("</think>")
-        if not opened:
-            reasoning, answer = "", raw
-        elif closed:
-            reasoning, answer = inside, before + after
-        else:
-            reasoning, answer = inside, ""
+        answer = before + after if closed or not opened else ""
         return cls(
             raw=raw,
-            reasoning=reasoning.strip(),
+            reasoning=inside.strip(),
             answer=answer.strip(),
             finish_reason=finish_reason,
             tokens=tokens,

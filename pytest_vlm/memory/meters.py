@@ -86,8 +86,11 @@ class ResidentMeter:
         return int(match[1]) * 1024
 
     def _read(self, name: str) -> bytes:
-        with (self.process / name).open("rb", buffering=0) as file:  # the kernel gives all at once
-            return file.read()
+        file = os.open(f"{self.process}/{name}", os.O_RDONLY)  # read after every batch
+        try:
+            return os.read(file, PAGE)  # the kernel gives all at once
+        finally:
+            os.close(file)
 
 
 @dataclass(frozen=True)

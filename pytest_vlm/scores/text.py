@@ -24,6 +24,8 @@ def fold(text: str) -> str:
     The Turkish capital İ folds to i as in Turkish. The dotless ı and its capital I are not matched:
     I folds to i, as in every other language.
     """
+    if text.isascii():
+        return " ".join(text.lower().split())
     folded = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 

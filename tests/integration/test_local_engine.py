@@ -222,6 +222,43 @@ def test_a_text_that_spells_a_picture_is_an_error_of_that_sample_alone(request, 
         engine.relevance(asked, answers, settings)
 
 
+def test_inputs_without_the_stock_processor_are_those_of_its_parts(digits):
+    """Two pictures of different sizes, one twice, none at all: as transformers makes them."""
+    engine, settings = digits.engine(digits.checkpoints[1]), digits.settings.generation
+    small, wide = Image(source=picture(40, 30)), Image(source=picture(120, 30))
+    asked = [
+        Sample(id=str(n), messages=(Message(role="user", parts=(*shown, Text(text="what?"))),))
+        for n, shown in enumerate([(small, wide), (), (small,), (wide, wide)])
+    ]
+    questions = next(decode_ahead([asked], settings))
+    inputs = engine._prompting.encode(questions, settings).inputs
+
+    tokenizer, processor = engine._prompting.tokenizer, engine._prompting.image_processor
+    shown = [frame.open() for sample in asked for frame in sample.frames]
+    pixels = processor(images=shown, return_tensors="pt")
+    counts = iter((pixels["image_grid_thw"].prod(-1) // processor.merge_size**2).tolist())
+    prompts = []
+    for prompt in engine._prompting.render(asked, settings):
+        first, *rest = prompt.split("<|image_pad|>")
+        prompts.append(first + "".join("<|image_pad|>" * next(counts) + part for part in rest))
+    expected = dict(tokenizer(prompts, padding=True, return_tensors="pt"), **pixels)
+    pad = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    expected["mm_token_type_ids"] = (expected["input_ids"] == pad).long()
+    assert inputs.keys() == expected.keys()
+    for name, value in inputs.items():
+        assert value.dtype == expected[name].dtype, name
+        assert torch.equal(value, expected[name]), name
+
+
+def test_a_system_prompt_that_spells_a_picture_is_an_error(digits):
+    engine = digits.engine(digits.checkpoints[1])
+    settings = replace(digits.settings.generation, system_prompt="look at <|image_pad|>")
+    asked = Sample.ask(id="1", image=picture(40, 30), query="what is this ?")
+    ((answer,),) = engine.predict([[asked]], settings)
+    assert answer.unusable == "error"
+    assert "its prompt has <|image_pad|> 2 times for 1 picture" in answer.events[0]
+
+
 def test_a_prompt_beyond_the_context_is_an_error_of_that_sample_alone(digits):
     engine, settings = digits.engine(digits.checkpoints[1]), digits.settings.generation
     queries = [QUERIES[0], f"{'what ' * 2000}{QUERIES[0]}", QUERIES[1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from typing import NamedTuple
 
@@ -42,7 +43,12 @@ class Held:
     @property
     def storages(self) -> Storages:
         """Of its weights; an engine of another kind holds nothing here."""
-        return self.engine.storages() if isinstance(self.engine, ResidentEngine) else {}
+        return {} if self.resident is None else self.resident.storages()
+
+    @cached_property
+    def resident(self) -> ResidentEngine | None:
+        """The engine, where its weights lie in this process."""
+        return self.engine if isinstance(self.engine, ResidentEngine) else None
 
 
 class Gone(NamedTuple):
@@ -115,11 +121,11 @@ class Holdings:
     def weights(self) -> Mapping[str, int]:
         """Bytes on the devices by checkpoint; a shared piece counts with the one used earlier."""
         found: dict[str, int] = {}
-        seen: list[Storages] = []
+        seen: dict[tuple[str, int], int] = {}
         for held in self._present():
-            before = unique_bytes(seen).total()
-            seen.append(held.storages)
-            added = unique_bytes(seen).total() - before
+            before = sum(seen.values())
+            seen.update(held.storages)
+            added = sum(seen.values()) - before
             found[held.spec.name] = found.get(held.spec.name, 0) + added
         return found
 

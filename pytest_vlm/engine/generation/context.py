@@ -38,8 +38,10 @@ def check_context(attention_mask: torch.Tensor, limit: int | None) -> None:
     Raises:
         ValueError: with both numbers.
     """
+    if limit is None or attention_mask.shape[1] <= limit:
+        return
     longest = int(attention_mask.sum(1).max())
-    if limit is not None and longest > limit:
+    if longest > limit:
         raise ValueError(
             f"its prompt has {longest:,} tokens, pictures included, and the checkpoint reads at "
             f"most {limit:,}; ask less, or allow fewer pixels (--vlm-max-pixels) or frames "

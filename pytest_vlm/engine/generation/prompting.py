@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ class Prompting:
             ValueError: one of them cannot be asked after all.
         """
         self._refuse_image_tokens(questions)
-        prompts = [self.render(question.sample, settings) for question in questions]
+        prompts = self.render([question.sample for question in questions], settings)
         shown = [picture for question in questions for picture in question.pictures]
         distinct = {id(picture): picture for picture in shown}
         place = {key: number for number, key in enumerate(distinct)}
@@ -118,21 +118,24 @@ class Prompting:
             thinking=tuple(prompt.rstrip().endswith(OPEN) for prompt in prompts),
         )
 
-    def render(self, sample: Sample, settings: GenerationSettings) -> str:
-        """The prompt as text, with one image token where an image goes."""
-        turns = [_turn(message) for message in sample.messages]
-        if settings.system_prompt and sample.messages[0].role != "system":
-            words = {"type": "text", "text": settings.system_prompt}
-            turns.insert(0, {"role": "system", "content": [words]})
+    def render(self, samples: Sequence[Sample], settings: GenerationSettings) -> list[str]:
+        """The prompts as text, with one image token where an image goes.
+
+        Raises:
+            ValueError: the chat template refuses one of them.
+        """
         if self.template is None:
-            return self._image_token * len(sample.frames) + "\n" + sample.query
+            return [f"{self._image_token * len(one.frames)}\n{one.query}" for one in samples]
         try:
-            prompt = self.tokenizer.apply_chat_template(
-                turns, chat_template=self.template, tokenize=False, add_generation_prompt=True
+            prompts: list[str] = self.tokenizer.apply_chat_template(
+                [_conversation(sample, settings.system_prompt) for sample in samples],
+                chat_template=self.template,
+                tokenize=False,
+                add_generation_prompt=True,
             )
         except TemplateError as error:
             raise ValueError(f"the chat template refuses it: {error}") from error
-        return str(prompt)
+        return prompts
 
     def _refuse_image_tokens(self, questions: Sequence[Question]) -> None:
         """A text that spells the image token would be taken for a picture."""
@@ -169,20 +172,30 @@ class Prompting:
     def _encode_assembled(
         self, prompts: list[str], pictures: list[list[PILImage]], special: bool
     ) -> dict[str, Any]:
+        rows = self.tokenizer(prompts, add_special_tokens=special, return_attention_mask=False)[
+            "input_ids"
+        ]
+        image_id = self.tokenizer.convert_tokens_to_ids(self._image_token)
+        for row, given in zip(rows, pictures, strict=True):
+            if row.count(image_id) != len(given):
+                raise ValueError(
+                    f"its prompt has {self._image_token} {row.count(image_id)} times for "
+                    f"{len(given)} pictures; look at the chat template and the system prompt"
+                )
         features: dict[str, Any] = {}
         if any(pictures):
             features = self._pixels([picture for row in pictures for picture in row])
             merged = self.image_processor.merge_size**2
             counts = iter((features["image_grid_thw"].prod(-1) // merged).tolist())
-            prompts = [_expand(prompt, self._image_token, counts) for prompt in prompts]
-        tokens = self.tokenizer(
-            prompts, padding=True, add_special_tokens=special, return_tensors="pt"
-        )
-        image_id = self.tokenizer.convert_tokens_to_ids(self._image_token)
+            rows = [_repeat(row, image_id, counts) for row in rows]
+        longest = max(map(len, rows))
+        left = [longest - len(row) for row in rows]
+        pad = self.tokenizer.pad_token_id
+        tokens = torch.tensor([[pad] * n + row for n, row in zip(left, rows, strict=True)])
         return {
-            "input_ids": tokens["input_ids"],
-            "attention_mask": tokens["attention_mask"],
-            "mm_token_type_ids": (tokens["input_ids"] == image_id).long(),
+            "input_ids": tokens,
+            "attention_mask": (torch.arange(longest) >= torch.tensor(left)[:, None]).long(),
+            "mm_token_type_ids": (tokens == image_id).long(),
             **features,
         }
 
@@ -196,6 +209,8 @@ class Prompting:
                 f"{type(self.image_processor).__name__} cannot be used without its processor, "
                 f"which could not be built ({self._why_assembled})"
             )
+        if len(distinct) == len(shown):
+            return dict(features)
         grids = features["image_grid_thw"]
         patches = features["pixel_values"].split(grids.prod(-1).tolist())
         order = [place[id(picture)] for picture in shown]
@@ -217,6 +232,14 @@ def _stock_processor(folder: Path, trust_remote_code: bool) -> tuple[Any, str]:
     return None, f"{type(processor).__name__} has no image processor"
 
 
+def _conversation(sample: Sample, system_prompt: str | None) -> list[dict[str, Any]]:
+    turns = [_turn(message) for message in sample.messages]
+    if system_prompt and sample.messages[0].role != "system":
+        words = {"type": "text", "text": system_prompt}
+        turns.insert(0, {"role": "system", "content": [words]})
+    return turns
+
+
 def _turn(message: Message) -> dict[str, Any]:
     content: list[dict[str, str]] = []
     for part in message.parts:
@@ -228,6 +251,9 @@ def _turn(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": content}
 
 
-def _expand(prompt: str, token: str, counts: Any) -> str:
-    first, *rest = prompt.split(token)
-    return first + "".join(token * next(counts) + piece for piece in rest)
+def _repeat(row: list[int], token: int, counts: Iterator[int]) -> list[int]:
+    """The row with every occurrence of a token as often as its turn of the counts says."""
+    repeated: list[int] = []
+    for one in row:
+        repeated += [one] * next(counts) if one == token else [one]
+    return repeated

@@ -10,13 +10,13 @@ import torch
 from pytest_vlm.engine.sharing.weights import Place, is_plain, weight_places
 
 PIECE = 256  # bytes
-PIECES = 1024  # so that a look costs a quarter of a millisecond, however large the model
+PIECES = 64  # so that a look, one after every batch, costs a tenth of a millisecond
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class WeightSample:
-    """A few bytes of every weight, as they were when it was taken: 256 KiB, or a piece a weight.
+    """A few bytes of every weight, as they were when it was taken: 16 KiB, or a piece a weight.
 
     A weight that was replaced or converted lies elsewhere than before, which is seen always. One
     that was written into in place is seen where the writing met a piece: an optimiser's step, a
@@ -34,12 +34,15 @@ class WeightSample:
         """Look at the same places of a model whose weights were brought elsewhere."""
         self._places = [place for place in weight_places(model) if is_plain(place.tensor)]
         each = max(1, PIECES // max(1, len(self._places)))
-        self._pieces = [_pieces(place.tensor, each) for place in self._places]
+        pieces = [_pieces(place.tensor, each) for place in self._places]
+        self._counts = [sum(map(len, some)) for some in pieces]
+        self._pieces = [piece for some in pieces for piece in some]
+        self._plain = all(isinstance(piece, np.ndarray) for piece in self._pieces)
         self._addresses = [place.tensor.data_ptr() for place in self._places]
 
     def let_go(self) -> None:
         """Hold no weight any more; what they were is still known."""
-        self._places, self._pieces, self._addresses = [], [], []
+        self._places, self._counts, self._pieces, self._addresses = [], [], [], []
 
     def differing(self) -> tuple[str, ...]:
         """Names of the weights that are no longer what they were."""
@@ -52,19 +55,17 @@ class WeightSample:
         if not moved and np.array_equal(now, self._then):
             return ()
         start = 0
-        for place, pieces in zip(self._places, self._pieces, strict=True):
-            end = start + sum(map(len, pieces))
+        for place, count in zip(self._places, self._counts, strict=True):
+            end = start + count
             if not np.array_equal(now[start:end], self._then[start:end]):
                 moved.add(place.name)
             start = end
         return tuple(sorted(moved))
 
     def _now(self) -> Bytes:
-        pieces = [piece for pieces in self._pieces for piece in pieces]
-        if all(isinstance(piece, np.ndarray) for piece in pieces):
-            # torch would wake its threads, which takes longer than the look.
-            return np.concatenate([np.empty(0, np.uint8), *pieces])
-        sampled: Bytes = torch.cat(pieces).cpu().numpy()
+        if self._plain:  # torch would wake its threads, which takes longer than the look
+            return np.concatenate([np.empty(0, np.uint8), *self._pieces])
+        sampled: Bytes = torch.cat(self._pieces).cpu().numpy()
         return sampled
 
 

@@ -62,10 +62,9 @@ def test_a_small_weight_is_looked_at_as_a_whole():
 def test_the_sample_is_bounded_and_misses_no_weight(layers):
     model = network(layers)
     sample = WeightSample(model)
-    size = sum(len(piece) for pieces in sample._pieces for piece in pieces)
-    assert size <= PIECE * max(PIECES, 2 * layers)
-    assert all(sample._pieces)
-    assert len(sample._pieces) == 2 * layers
+    assert sum(map(len, sample._pieces)) <= PIECE * max(PIECES, 2 * layers)
+    assert len(sample._counts) == 2 * layers
+    assert all(sample._counts)
 
 
 def test_weights_can_be_let_go_and_found_again():
