@@ -44,8 +44,8 @@ clean:  ## remove everything that was made
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/installed: .venv/bin/python pyproject.toml constraints/ci.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints/ci.txt --editable '.[demo]'
+.venv/installed: .venv/bin/python pyproject.toml app/pyproject.toml constraints/ci.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints/ci.txt --editable '.[demo]' --editable ./app
 	@touch $@
 
 .venv/tox: .venv/bin/python constraints/ci.txt

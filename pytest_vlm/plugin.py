@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pytest_vlm import hooks
 from pytest_vlm.errors import MemoryLimitExceeded, VlmError
 from pytest_vlm.fixtures import (  # noqa: F401  (fixtures are found by being here)
     _vlm_candidate,
@@ -35,6 +36,10 @@ from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
 from pytest_vlm.run import run_of
 
 SELF_EXPLAINING = (VlmError, MemoryLimitExceeded)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

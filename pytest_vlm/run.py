@@ -14,6 +14,7 @@ import pytest
 from pytest_vlm.checkpoint.contestants import Contestants
 from pytest_vlm.checkpoint.redaction import redact
 from pytest_vlm.errors import SettingsError, VlmError
+from pytest_vlm.hooks import given_loaders
 from pytest_vlm.options.reading import read_settings
 from pytest_vlm.paths import readable
 from pytest_vlm.progress import terminal_progress
@@ -88,6 +89,7 @@ class Run:
                 self.settings,
                 folder=self.folder,
                 record=self._pending.append,
+                loaders=given_loaders(self._config),
                 progress=terminal_progress(self._config),
                 family=lambda: family_size(self._planned),
             )

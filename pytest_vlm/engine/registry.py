@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import cast
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import CheckpointError, SettingsError
@@ -59,10 +60,26 @@ def _named(name: str, given: Mapping[str, Loader]) -> Loader:
     if name in known:
         return known[name]
     if name in installed:
-        loader: Loader = installed[name].load()
-        return loader
+        return _load_installed(installed[name])
     names = ", ".join(sorted({*known, *installed}))
     raise SettingsError(f"unknown engine {name!r}; known are {names}")
+
+
+def _load_installed(entry: EntryPoint) -> Loader:
+    owner = entry.dist.name if entry.dist else "another package"
+    try:
+        loader = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(
+            f"the engine {entry.name!r} of {owner} ({entry.value}) cannot be loaded: {error}; "
+            f"install {owner} with what it needs"
+        ) from error
+    if not callable(loader):
+        raise SettingsError(
+            f"the engine {entry.name!r} of {owner} ({entry.value}) is {type(loader).__name__}; it "
+            "has to be a callable that takes a CheckpointSpec and gives an Engine"
+        )
+    return cast(Loader, loader)
 
 
 def _load_server(spec: CheckpointSpec) -> Engine:

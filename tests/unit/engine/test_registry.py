@@ -6,7 +6,7 @@ import pytest
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec, parse_checkpoint
 from pytest_vlm.engine.fake import FakeEngine, Script
-from pytest_vlm.engine.registry import find_loader
+from pytest_vlm.engine.registry import GROUP, find_loader
 from pytest_vlm.errors import SettingsError
 
 SERVER = parse_checkpoint("B=http://127.0.0.1:1/v1#m")
@@ -46,7 +46,41 @@ def test_a_server_that_cannot_say_gives_no_fingerprint():
 
 
 def test_an_unknown_engine_is_refused_with_those_that_are_known():
-    with pytest.raises(
-        SettingsError, match="unknown engine 'lokal'; known are fake, local, server"
-    ):
+    with pytest.raises(SettingsError, match=r"unknown engine 'lokal'; known are .*fake.*, local"):
         find_loader("lokal", {"local": plain})
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Another package, installed, whose engine ``other`` is what the entry point says."""
+
+    def install(value: str) -> None:
+        (tmp_path / "other_engine.py").write_text(
+            "def load(spec):\n    return 'loaded ' + spec.name\n\nnothing = None\n"
+        )
+        info = tmp_path / "other_package-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-package\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\nother = {value}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return install
+
+
+def test_another_package_brings_an_engine(installed):
+    installed("other_engine:load")
+    assert find_loader("other", {})(CheckpointSpec(name="A", source="x")) == "loaded A"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no_such_module:load", "No module named 'no_such_module'; install other-package"),
+        ("other_engine:absent", "has no attribute 'absent'; install other-package"),
+        ("other_engine:nothing", "is NoneType; it has to be a callable"),
+    ],
+)
+def test_another_package_whose_engine_is_none_is_named(installed, value, said):
+    installed(value)
+    with pytest.raises(SettingsError, match=f"the engine 'other' of other-package .*{said}"):
+        find_loader("other", {})
