@@ -80,6 +80,8 @@ def _identified(stream: BinaryIO) -> Iterator[ImageFile]:
             tiff = picture.format == "TIFF"
             _check_pixels(picture.size, MAX_TIFF_PIXELS if tiff else MAX_PIXELS)
             yield picture
+    except MemoryError:  # nothing is wrong with the picture
+        raise
     except Exception as error:
         raise ValueError(str(error) or type(error).__name__) from error
 

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -235,3 +237,27 @@ def test_random_bytes_behind_a_header_never_raise_anything_else(picture):
                     look()
                 except SamplesError as error:
                     assert "given as bytes" in str(error)
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from PIL import Image as Pillow
+from pytest_vlm.evaluation.samples import Image
+
+Pillow.preinit()
+resource.setrlimit(resource.RLIMIT_DATA, (200 * 2**20, resource.RLIM_INFINITY))
+try:
+    Image(source=Path(sys.argv[1])).open()
+except MemoryError:
+    print("short of memory")
+"""
+
+
+def test_want_of_memory_is_not_taken_for_a_broken_picture(tmp_path):
+    pytest.importorskip("resource", reason="memory cannot be limited here")
+    path = tmp_path / "large.png"
+    Pillow.new("1", (12_000, 12_000)).save(path)
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "short of memory\n", done.stderr
