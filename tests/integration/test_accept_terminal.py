@@ -30,6 +30,11 @@ PROMPT, WHY = "[q]uit > ", "for no reason > "
 PATIENCE = 60  # seconds without a word: it hangs
 
 
+def heed_interrupts() -> None:
+    """What a shell starts in the background is born deaf to Ctrl-C, and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A command at a pseudo terminal, of 200 columns."""
 
@@ -45,6 +50,7 @@ class Terminal:
             stderr=theirs,
             env={**kept, "TERM": "dumb", "NO_COLOR": "1", **environment},
             start_new_session=True,
+            preexec_fn=heed_interrupts,
         )
         os.close(theirs)
 
@@ -68,8 +74,11 @@ class Terminal:
 
         Between a prompt and its reading Python takes no notice.
         """
-        while not select.select([self._own], [], [], 1)[0]:
+        for _ in range(PATIENCE):
+            if select.select([self._own], [], [], 1)[0]:
+                return
             self._process.send_signal(signal.SIGINT)
+        raise AssertionError(f"it does not heed Ctrl-C: {self.said}")
 
     def close(self) -> None:
         self._process.kill()

@@ -410,7 +410,8 @@ def test_what_the_batches_raise_comes_out_and_the_requests_end():
 
 
 INTERRUPTED = """
-import sys, threading
+import signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start it without
 sys.path[:0] = [{root!r}]
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.server.engine import load_server
