@@ -14,19 +14,20 @@ import pytest
 from pytest_vlm.checkpoint.contestants import Contestants
 from pytest_vlm.checkpoint.redaction import redact
 from pytest_vlm.errors import SettingsError, VlmError
+from pytest_vlm.findings import Findings, as_properties
 from pytest_vlm.hooks import given_loaders
 from pytest_vlm.options.reading import read_settings
 from pytest_vlm.paths import readable
 from pytest_vlm.progress import terminal_progress
 from pytest_vlm.run_folder import RunFolder
+from pytest_vlm.selection import left_out
 
 if TYPE_CHECKING:
     from pytest_vlm.checkpoint.spec import CheckpointSpec
-    from pytest_vlm.gate.plan import PlannedTest, TestOutcome
+    from pytest_vlm.gate.plan import PlannedTest
     from pytest_vlm.report.model import CandidateVerdict, Record, RunReport
     from pytest_vlm.session import Session
 
-PROPERTY = "vlm"
 LIBRARIES = ("pytest-vlm", "torch", "transformers", "numpy", "scipy", "pillow", "pytest")
 RUN = pytest.StashKey["Run"]()
 
@@ -64,9 +65,7 @@ class Run:
         self._pending: list[Record] = []
         self._planned: list[PlannedTest] = []
         self._deselected = 0
-        self._records: dict[str, Record] = {}
-        self._outcomes: dict[str, TestOutcome] = {}
-        self._skipped_modules: dict[str, str] = {}
+        self._findings = Findings()
 
     @property
     def checkpoints(self) -> tuple[CheckpointSpec, ...]:
@@ -127,11 +126,7 @@ class Run:
 
     def take_pending(self) -> list[tuple[str, object]]:
         """What was recorded since the last call, as user properties of the test that did it."""
-        if not self._pending:
-            return []
-        from pytest_vlm.report.model import dump_record
-
-        taken: list[tuple[str, object]] = [(PROPERTY, dump_record(r)) for r in self._pending]
+        taken = as_properties(self._pending)
         self._pending.clear()
         return taken
 
@@ -146,36 +141,14 @@ class Run:
         self._pending.append(AbsenceRecord(test=test, checkpoint=checkpoint, reason=reason))
 
     def note(self, report: pytest.TestReport) -> None:
-        """Take in a test's report; records come back on several phases and count once."""
-        if not self.checkpoints:
-            return
-        from pytest_vlm.gate.plan import TestOutcome
-        from pytest_vlm.report.model import load_record
-
-        for name, value in report.user_properties:
-            if name == PROPERTY:
-                record = load_record(str(value))
-                self._records[getattr(record, "id", "") or str(value)] = record
-        known = self._outcomes.get(report.nodeid)
-        if report.failed or (known is None and (report.skipped or report.when == "call")):
-            self._outcomes[report.nodeid] = TestOutcome(
-                test=report.nodeid, outcome=report.outcome, message=_first_line(report)
-            )
+        """Take in a test's report."""
+        if self.checkpoints:
+            self._findings.add_report(report)
 
     def note_collected(self, report: pytest.CollectReport) -> None:
         """Remember a module that could not be collected, or that skipped itself."""
-        if not self.checkpoints or report.passed:
-            return
-        from pytest_vlm.gate.plan import TestOutcome
-
-        reason = _first_line(report)
-        if report.failed:
-            message = f"it could not be collected ({reason})"
-            self._outcomes[report.nodeid] = TestOutcome(
-                test=report.nodeid, outcome="failed", message=message
-            )
-        else:
-            self._skipped_modules[report.nodeid] = reason
+        if self.checkpoints:
+            self._findings.add_collected(report)
 
     def finish(self, session: pytest.Session) -> tuple[CandidateVerdict, ...]:
         """Decide, write ``index.html`` and ``run.json``, and give the verdicts.
@@ -195,7 +168,9 @@ class Run:
             self._deselected += deselected
         from pytest_vlm.gate.verdict import decide
 
-        asked = self._planned or self._skipped_modules or self._config.option.vlm_checkpoint
+        asked = (
+            self._planned or self._findings.skipped_modules or self._config.option.vlm_checkpoint
+        )
         if len(self.checkpoints) < 2 or not asked:
             return ()
         self._take_left()  # of the preflight, when no test came after it
@@ -207,8 +182,8 @@ class Run:
                 candidate=candidate.name,
                 baseline=self.checkpoints[0].name,
                 planned=self._planned,
-                outcomes=list(self._outcomes.values()),
-                records=list(self._records.values()),
+                outcomes=self._findings.outcomes,
+                records=self._findings.records,
                 selection=selection,
                 alpha=self.settings.alpha,
                 anchor="" if anchor is None else anchor.name,
@@ -233,24 +208,11 @@ class Run:
             self._session = None
 
     def _selection(self, session: pytest.Session) -> list[str]:
-        option = self._config.option
-        here = self._config.invocation_params.dir
-        ignored = [path for path in option.ignore or () if (here / path).exists()]
-        ignored += option.ignore_glob or ()
-        skipped = [f"{module} was skipped: {why}" for module, why in self._skipped_modules.items()]
-        reasons = [
-            (self._deselected > 0, f"{self._deselected} tests were deselected"),
-            (bool(getattr(option, "lf", False)), "only the last failed tests were run (--lf)"),
-            (any("::" in arg for arg in self._config.args), "single tests were named"),
-            (bool(ignored), f"paths were left out (--ignore {' '.join(map(str, ignored))})"),
-            (bool(session.shouldfail or session.shouldstop), "the run was stopped early"),
-            (self.settings.accept_goldens, "maps were accepted as goldens, not compared"),
-            (
-                self.settings.limit is not None,
-                f"only the first {self.settings.limit} samples were asked",
-            ),
+        skipped = self._findings.skipped_modules.items()
+        return [
+            *left_out(session, self.settings, deselected=self._deselected),
+            *(f"{module} was skipped: {why}" for module, why in skipped),
         ]
-        return [*(reason for holds, reason in reasons if holds), *skipped]
 
     def _tell_orphans(self) -> None:
         """Record accepted goldens that no test asked for: only a whole run can know of them."""
@@ -261,27 +223,25 @@ class Run:
         event = find_orphans(
             self.settings.goldens,
             planned=self._planned,
-            outcomes=list(self._outcomes.values()),
-            records=list(self._records.values()),
+            outcomes=self._findings.outcomes,
+            records=self._findings.records,
             root=self._config.rootpath,
             asked=[here / arg for arg in self._config.args],
         )
         if event:
-            self._records[event] = EventRecord(checkpoint="", event=event)
+            self._findings.add(EventRecord(checkpoint="", event=event))
 
     def _take_left(self) -> None:
         """Take in what no test's report carried here."""
-        from pytest_vlm.report.model import dump_record
-
         for record in self._pending:
-            self._records.setdefault(dump_record(record), record)
+            self._findings.add(record)
         self._pending.clear()
 
     def _build(self, verdicts: tuple[CandidateVerdict, ...]) -> RunReport:
         from pytest_vlm.attempts import note_attempts
         from pytest_vlm.report.model import RunReport
 
-        judged = any(getattr(record, "result", None) for record in self._records.values())
+        judged = any(getattr(record, "result", None) for record in self._findings.records)
         attempts = note_attempts(self.session, verdicts) if judged else ()
         self._take_left()  # of the ledger
         source = self.settings.samples
@@ -296,18 +256,9 @@ class Run:
             versions=_versions(),
             checkpoints=tuple(self.session.describe(spec) for spec in self.session.everybody),
             verdicts=verdicts,
-            records=tuple(self._records.values()),
+            records=tuple(self._findings.records),
             attempts=attempts,
         )
-
-
-def _first_line(report: pytest.TestReport | pytest.CollectReport) -> str:
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if report.skipped and isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2])
-    text = str(crash.message) if crash is not None else str(report.longrepr or "")
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[0] if lines else ""
 
 
 def _versions() -> dict[str, str]:
