@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pytest_vlm.markers import MARKERS
 from pytest_vlm.options.reading import documented
+from pytest_vlm.pytest_run.markers import MARKERS
 
 REFERENCE = Path(__file__).with_name("reference.md")
 

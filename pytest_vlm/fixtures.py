@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_vlm.golden.storage.names import scope_of
-from pytest_vlm.markers import peak_limit
 from pytest_vlm.memory.size import parse_size
-from pytest_vlm.run import open_session
+from pytest_vlm.pytest_run.markers import peak_limit
+from pytest_vlm.pytest_run.run import open_session
 
 if TYPE_CHECKING:
     from pytest_vlm.app_client import AppClient

@@ -28,12 +28,12 @@ from pytest_vlm.fixtures import (  # noqa: F401  (fixtures are found by being he
     relevance,
     samples,
 )
-from pytest_vlm.gate_item import gate_reports
-from pytest_vlm.leak_protocol import run_and_judge
-from pytest_vlm.markers import MARKERS, peak_limit, read_marks
 from pytest_vlm.options.reading import add_options
-from pytest_vlm.parametrization import checkpoint_of, parametrize, plan_test
-from pytest_vlm.run import run_of
+from pytest_vlm.pytest_run.gate_item import gate_reports
+from pytest_vlm.pytest_run.leak_protocol import run_and_judge
+from pytest_vlm.pytest_run.markers import MARKERS, peak_limit, read_marks
+from pytest_vlm.pytest_run.parametrization import checkpoint_of, parametrize, plan_test
+from pytest_vlm.pytest_run.run import run_of
 
 SELF_EXPLAINING = (VlmError, MemoryLimitExceeded)
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Self
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
-from pytest_vlm.assembly import Assembly
+from pytest_vlm.assembly.assembly import Assembly
+from pytest_vlm.assembly.requirements import missing_requirement
 from pytest_vlm.checkpoint.contestants import Contestants
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.comparison.comparison import Comparison
@@ -38,7 +39,6 @@ from pytest_vlm.report.model import (
     EventRecord,
     Record,
 )
-from pytest_vlm.requirements import missing_requirement
 from pytest_vlm.scores.extraction import Extractor
 from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings

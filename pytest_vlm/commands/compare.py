@@ -93,7 +93,7 @@ def _compare(options: argparse.Namespace) -> int:
     from pytest_vlm.logs.naming import name_logs
     from pytest_vlm.logs.reading import read_log
     from pytest_vlm.paths import readable
-    from pytest_vlm.run_folder import RunFolder
+    from pytest_vlm.report.run_folder import RunFolder
 
     claim = _claim(options)
     given = name_logs(options.baseline, options.candidate)

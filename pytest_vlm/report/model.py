@@ -229,7 +229,7 @@ class RunReport:
         created: UTC date and time.
         samples: what was asked, in words.
         versions: library to version.
-        attempts: earlier runs on the same samples, and this one (see `pytest_vlm.ledger`).
+        attempts: earlier runs on the same samples, and this one (see `pytest_run.ledger`).
     """
 
     command: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_vlm.ledger import FILE
+from pytest_vlm.pytest_run.ledger import FILE
 
 
 def gate(project, cache: Path, name: str):

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vlm import fixtures, markers, scores, stats
+from pytest_vlm import fixtures, scores, stats
 from pytest_vlm.__main__ import main
 from pytest_vlm.data.rows import FIELDS
 from pytest_vlm.options.reading import documented
+from pytest_vlm.pytest_run.markers import MARKERS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -49,7 +50,7 @@ def test_every_fixture_is_explained(name):
     assert f"`{name}`" in REFERENCE
 
 
-@pytest.mark.parametrize("marker", markers.MARKERS)
+@pytest.mark.parametrize("marker", MARKERS)
 def test_every_marker_is_explained(marker):
     assert f"`{marker.partition('(')[0]}(" in REFERENCE
 

@@ -54,6 +54,8 @@ PURE = (
     "gate",
     "memory.size",
 )
+SESSION = ("session", "assembly", "comparison")
+OF_PYTEST = ("plugin", "fixtures", "options", "hooks", "pytest_run")
 HEAVY = ("numpy", "scipy", "PIL", "torch", "transformers", "gradio", "gradio_client", "ray")
 
 
@@ -105,7 +107,13 @@ def below(name: str, layers: tuple[str, ...]) -> bool:
     return any(name == layer or name.startswith(f"{layer}.") for layer in layers)
 
 
+def of_pytest(module: str) -> set[str]:
+    """What a module imports of the rooms that know pytest."""
+    return {name for name in own(module) if below(name, OF_PYTEST)}
+
+
 PLUGIN = modules("pytest_vlm")
+COMMANDS = [name for name in PLUGIN if below(name, ("pytest_vlm.__main__", "pytest_vlm.commands"))]
 APP = modules("app")
 PURE_MODULES = [name for name in PLUGIN if below(name.removeprefix("pytest_vlm."), PURE)]
 
@@ -129,11 +137,12 @@ def test_pure_modules_import_pure_modules_only(module):
 
 
 @pytest.mark.parametrize(
-    "module", [name for name in PLUGIN if name.endswith(".session") or ".comparison." in name]
+    "module",
+    [name for name in PLUGIN if below(name.removeprefix("pytest_vlm."), SESSION)],
 )
 def test_the_session_works_without_pytest(module):
     assert not roots(module) & {"pytest", "_pytest"}
-    assert not own(module) & {"plugin", "fixtures", "options", "run", "markers", "gate_item"}
+    assert not of_pytest(module)
 
 
 @pytest.mark.parametrize("module", PLUGIN)
@@ -145,12 +154,13 @@ def test_the_plugin_knows_no_app_and_no_suite(module):
 @pytest.mark.parametrize("module", APP)
 def test_the_app_builds_on_the_values_not_on_the_plugin(module):
     assert not roots(module) & {"pytest", "_pytest"}
-    assert not own(module) & {"plugin", "fixtures", "options", "run", "markers", "gate_item"}
+    assert not of_pytest(module)
 
 
-def test_the_command_line_builds_on_the_values_not_on_the_plugin():
-    assert "pytest" not in roots("pytest_vlm.__main__")
-    assert not own("pytest_vlm.__main__") & {"plugin", "fixtures", "options", "run"}
+@pytest.mark.parametrize("module", COMMANDS)
+def test_the_command_line_builds_on_the_values_not_on_the_plugin(module):
+    assert "pytest" not in roots(module)
+    assert not of_pytest(module)
 
 
 def loaded_after(statement: str) -> set[str]:

@@ -14,13 +14,13 @@ import pytest
 from pytest_vlm.checkpoint.contestants import Contestants
 from pytest_vlm.checkpoint.redaction import redact
 from pytest_vlm.errors import SettingsError, VlmError
-from pytest_vlm.findings import Findings, as_properties
 from pytest_vlm.hooks import given_loaders
 from pytest_vlm.options.reading import read_settings
 from pytest_vlm.paths import readable
 from pytest_vlm.progress import terminal_progress
-from pytest_vlm.run_folder import RunFolder
-from pytest_vlm.selection import left_out
+from pytest_vlm.pytest_run.findings import Findings, as_properties
+from pytest_vlm.pytest_run.selection import left_out
+from pytest_vlm.report.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -238,7 +238,7 @@ class Run:
         self._pending.clear()
 
     def _build(self, verdicts: tuple[CandidateVerdict, ...]) -> RunReport:
-        from pytest_vlm.attempts import note_attempts
+        from pytest_vlm.pytest_run.attempts import note_attempts
         from pytest_vlm.report.model import RunReport
 
         judged = any(getattr(record, "result", None) for record in self._findings.records)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_vlm.assembly.measuring import Measuring
 from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import SettingsError
-from pytest_vlm.measuring import Measuring
 from pytest_vlm.memory.fake import FakeMeter
 from pytest_vlm.report.model import ANSWERING, MemoryRecord, dump_record, load_record
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_vlm.assembly.identities import Identities
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.spec import parse_checkpoint
 from pytest_vlm.evaluation.stores import MemoryStore
-from pytest_vlm.identities import Identities
 from pytest_vlm.settings import Settings
 
 SERVER = parse_checkpoint("B=http://host/v1#m")

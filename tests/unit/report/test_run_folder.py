@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_vlm.gate.plan import PlannedTest
-from pytest_vlm.run_folder import RunFolder
+from pytest_vlm.report.run_folder import RunFolder
 
 
 def leave(folder) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_vlm.errors import SettingsError
-from pytest_vlm.markers import read_marks
+from pytest_vlm.pytest_run.markers import read_marks
 
 if TYPE_CHECKING:
     from pytest_vlm.checkpoint.spec import CheckpointSpec

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_vlm.checkpoint.spec import CheckpointSpec
     from pytest_vlm.memory.guard import LeakCheck
     from pytest_vlm.memory.use import MemoryUse
-    from pytest_vlm.run import Run
+    from pytest_vlm.pytest_run.run import Run
 
 SECTION = "vlm memory kept"
 LAST = ("last_type", "last_value", "last_traceback", "last_exc")

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_vlm.evaluation.dataset_digest import dataset_digest
 from pytest_vlm.evaluation.samples import Sample
-from pytest_vlm.ledger import Attempt, Ledger
+from pytest_vlm.pytest_run.ledger import Attempt, Ledger
 
 FIRST = Attempt(
     when="2026-10-02T08:00:00+00:00",
@@ -149,7 +149,7 @@ def test_a_place_that_cannot_be_written_is_said_and_nothing_else(tmp_path, told,
 READER = """
 import os, sys
 from pathlib import Path
-from pytest_vlm.ledger import Ledger
+from pytest_vlm.pytest_run.ledger import Ledger
 if os.geteuid() == 0:
     os.setuid(65534)
 print(len(Ledger(Path(sys.argv[1]), print).attempts("d")))
@@ -180,7 +180,7 @@ def test_a_full_disk_is_said_and_what_was_noted_stays(ledger, told):
 import resource, signal
 from dataclasses import replace
 from pathlib import Path
-from pytest_vlm.ledger import Attempt, Ledger
+from pytest_vlm.pytest_run.ledger import Attempt, Ledger
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 first = {FIRST!r}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_vlm.cache.folder import default_folder
 from pytest_vlm.evaluation.dataset_digest import dataset_digest
-from pytest_vlm.ledger import FILE, Attempt, Ledger
+from pytest_vlm.pytest_run.ledger import FILE, Attempt, Ledger
 from pytest_vlm.report.model import CandidateVerdict, EventRecord
 
 if TYPE_CHECKING:

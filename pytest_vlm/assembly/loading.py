@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
+from pytest_vlm.assembly.devices import Devices
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.needs import find_need, find_shared
 from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
-from pytest_vlm.devices import Devices
 from pytest_vlm.evaluation.batch_plan import Prompt, longest_prompt
 from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.memory.available import available

@@ -9,13 +9,16 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
+from pytest_vlm.assembly.devices import Devices
+from pytest_vlm.assembly.identities import Identities
+from pytest_vlm.assembly.loading import Needs, open_pool
+from pytest_vlm.assembly.measuring import Measuring
 from pytest_vlm.cache.folder import default_folder
 from pytest_vlm.cache.opening import open_kept
 from pytest_vlm.checkpoint.catalog import CheckpointCatalog
 from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.comparison.comparing import Comparing
-from pytest_vlm.devices import Devices
 from pytest_vlm.engine.registry import find_loader
 from pytest_vlm.evaluation import batch_plan, shuffling
 from pytest_vlm.evaluation.dataset import Dataset
@@ -23,9 +26,6 @@ from pytest_vlm.evaluation.run import EvaluationRun
 from pytest_vlm.evaluation.speed import SpeedPass
 from pytest_vlm.evaluation.stores import Store
 from pytest_vlm.golden.goldens import Goldens
-from pytest_vlm.identities import Identities
-from pytest_vlm.loading import Needs, open_pool
-from pytest_vlm.measuring import Measuring
 from pytest_vlm.memory.capacity import Capacity
 from pytest_vlm.memory.ladder import Ladder
 from pytest_vlm.memory.release import empty_cache

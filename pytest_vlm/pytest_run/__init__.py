@@ -1,0 +1,1 @@
+"""One pytest run: what it plans, what comes back, and the gate at its end."""
