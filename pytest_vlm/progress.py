@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 WIDTH = 24
 
 
+def no_progress(
+    what: str, done: int, total: int, memory: int | None = None, unit: str = "samples"
+) -> None:
+    """Tells nobody."""
+
+
 def terminal_progress(config: pytest.Config) -> Progress:
     """Draws on a terminal and nowhere else; pytest captures the output of tests, so it is let go
     for the moment of drawing.
@@ -22,7 +28,7 @@ def terminal_progress(config: pytest.Config) -> Progress:
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     capture: Any = config.pluginmanager.get_plugin("capturemanager")
     if terminal is None or not terminal.isatty or capture is None:
-        return lambda what, done, total, memory=None, unit="samples": None
+        return no_progress
     started = time.monotonic()
 
     def show(

@@ -18,13 +18,13 @@ from typing import Self
 
 from pytest_vlm.app_client import AppClient, AppServer, run_app
 from pytest_vlm.assembly.assembly import Assembly
+from pytest_vlm.assembly.dataset import open_samples
+from pytest_vlm.assembly.preflight import inspect_all
 from pytest_vlm.assembly.requirements import missing_requirement
 from pytest_vlm.checkpoint.contestants import Contestants
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.comparison.comparison import Comparison
-from pytest_vlm.data import open_dataset
 from pytest_vlm.errors import SamplesError
-from pytest_vlm.evaluation import shuffling
 from pytest_vlm.evaluation.dataset import Dataset
 from pytest_vlm.evaluation.evaluation import Evaluation
 from pytest_vlm.evaluation.predictions import Prediction
@@ -33,21 +33,12 @@ from pytest_vlm.golden.check import GoldenCheck
 from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.memory.guard import LeakCheck
 from pytest_vlm.memory.use import MemoryUse
+from pytest_vlm.progress import no_progress
 from pytest_vlm.protocols import Engine, Loader, Progress
-from pytest_vlm.report.model import (
-    CheckpointSummary,
-    EventRecord,
-    Record,
-)
+from pytest_vlm.report.model import CheckpointSummary, Record
 from pytest_vlm.scores.extraction import Extractor
 from pytest_vlm.scores.score import Score
 from pytest_vlm.settings import Settings
-
-
-def _silent(
-    what: str, done: int, total: int, memory: int | None = None, unit: str = "samples"
-) -> None:
-    pass
 
 
 class Session:
@@ -73,7 +64,7 @@ class Session:
         loaders: Mapping[str, Loader] | None = None,
         folder: Path | None = None,
         record: Callable[[Record], None] | None = None,
-        progress: Progress = _silent,
+        progress: Progress = no_progress,
         family: Callable[[], int] = lambda: 1,
     ) -> None:
         self.settings = settings
@@ -81,7 +72,8 @@ class Session:
         self.folder = folder or settings.report or Path("vlm-report")
         self.records: list[Record] = []
         self.record: Callable[[Record], None] = record or self.records.append
-        self._dataset = cache(partial(_open_dataset, settings))
+        # No method: a session that its own parts refer to is freed by the garbage collector alone.
+        self._dataset = cache(partial(open_samples, settings))
         self._parts = Assembly.of(
             settings,
             loaders=loaders or {},
@@ -159,14 +151,9 @@ class Session:
             SamplesError: a samples file that is not usable.
         """
         self._parts.goldens.check_accepting(len(self.candidates))
-        for spec in self.everybody:
-            for one in dict.fromkeys((spec, spec.explained_by)):
-                self.describe(one)
-        for spec in self.everybody[1:]:
-            for event in self._parts.catalog.remarks(
-                self.baseline, spec, self.settings.allow_different
-            ):
-                self.record(EventRecord(checkpoint=spec.name, event=event))
+        allowed = self.settings.allow_different
+        for remark in inspect_all(self._contestants, self._parts.catalog, allowed):
+            self.record(remark)
         if self.settings.samples is not None and self.checkpoints:
             _ = self.samples
 
@@ -319,11 +306,3 @@ class Session:
         if self._app is None:
             self._app = run_app(self.settings)
         return AppClient(self._app.url, spec.name)
-
-
-def _open_dataset(settings: Settings) -> Dataset | None:
-    """No method: a session that its own parts refer to is freed by the garbage collector alone."""
-    if settings.samples is None:
-        return None
-    given = open_dataset(settings.samples, media_root=settings.media_root)[: settings.limit]
-    return given if settings.sequential is None else shuffling.shuffled(given)
