@@ -7,24 +7,19 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from pytest_vlm.checkpoint.pool.arrivals import Arrivals
 from pytest_vlm.checkpoint.pool.departures import Departures
 from pytest_vlm.checkpoint.pool.holdings import Gone, Held, Holdings
-from pytest_vlm.checkpoint.pool.offloading import bring_home
 from pytest_vlm.checkpoint.pool.room import unique_bytes
 from pytest_vlm.checkpoint.pool.written import WeightsWritten, check_unwritten, some, written
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import EngineError, MemoryBudgetError
 from pytest_vlm.memory.estimate import Estimate
-from pytest_vlm.memory.out_of_memory import is_out_of_memory
-from pytest_vlm.memory.release import clear_frames, empty_cache
-from pytest_vlm.memory.size import format_size
-from pytest_vlm.protocols import Engine, ResidentEngine
-
-T = TypeVar("T")
+from pytest_vlm.protocols import Engine
 
 
 @dataclass(eq=False)
@@ -48,9 +43,6 @@ class EnginePool:
 
     Threads may share it. Loads happen one at a time and never wait for a lease, and a thread that
     holds a lease is refused rather than made to wait for another one: so nobody waits in a circle.
-
-    Attributes:
-        opened: how many engines were loaded, so far.
 
     Args:
         open_engine: loads one checkpoint.
@@ -81,19 +73,22 @@ class EnginePool:
         told: Callable[[CheckpointSpec, str], None] = lambda spec, event: None,
         timeout: float = 600.0,
     ) -> None:
-        self.opened = 0
-        self._open = open_engine
         self._max_loaded = max_loaded
         self._firm = firm
         self._device = device
         self._estimate = estimate
         self._departures = Departures(host_room, told)
+        self._arrivals = Arrivals(open_engine, device, self._departures.say)
         self._timeout = timeout
         self._holdings = Holdings(max_loaded, budget, shared)
         self._loads: list[_Load] = []  # the last one needs what the one before it is loading
-        self._handed_out: list[tuple[str, weakref.ref[object]]] = []
         # A lease may end in the garbage collector, in the middle of anything: hence an RLock.
         self._changed = threading.Condition(threading.RLock())
+
+    @property
+    def opened(self) -> int:
+        """How many engines were loaded, so far."""
+        return self._arrivals.opened
 
     def get(self, spec: CheckpointSpec) -> Engine:
         """The engine of a checkpoint, loaded if need be; the next load may close it.
@@ -165,8 +160,7 @@ class EnginePool:
         After `clear`, and when no lease is left, somebody outside of the pool holds them.
         """
         with self._changed:
-            self._handed_out = [(name, one) for name, one in self._handed_out if one() is not None]
-            return dict(reversed(self._handed_out))
+            return self._arrivals.watched()
 
     def _take_unwritten(self, spec: CheckpointSpec, holder: int) -> Held:
         """A leased engine; loaded anew where somebody wrote into an idle one, or what it shares."""
@@ -194,7 +188,10 @@ class EnginePool:
             if isinstance(turn, Held):
                 return turn
             self._departures.make_room(turn.gone, spec, self._wait_away)
-            new = self._bring_back(turn.away) if turn.away else self._load(spec)
+            if turn.away:
+                new = self._arrivals.bring_back(turn.away, self.evict_idle)
+            else:
+                new = self._arrivals.load(spec, self.evict_idle)
             return self._admit(new, need, holder)
         finally:
             with self._changed:
@@ -235,43 +232,6 @@ class EnginePool:
         least = need.total if self._firm else need.weights
         device = self._device(load.spec)
         return self._holdings.worth_waiting(load.thread.ident, device, least)
-
-    def _load(self, spec: CheckpointSpec) -> Held:
-        engine = self._second_chance(spec, lambda: self._open(spec))
-        self.opened += 1
-        with suppress(TypeError):  # one of a class that cannot be watched
-            self._handed_out.append((spec.name, weakref.ref(engine)))
-        home = engine.device if isinstance(engine, ResidentEngine) else self._device(spec)
-        return Held(spec=spec, engine=engine, home=home)
-
-    def _bring_back(self, away: Held) -> Held:
-        try:
-            size = self._second_chance(away.spec, lambda: bring_home(away))
-        except BaseException:
-            away.engine.close()
-            raise
-        self._departures.say(away.spec, "was moved back from host memory", format_size(size))
-        return away
-
-    def _second_chance(self, spec: CheckpointSpec, work: Callable[[], T]) -> T:
-        """Where memory runs out, everything idle goes, and the work is tried once more."""
-        try:
-            return work()
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            failure = error
-        # Behind the block only `failure` holds the frames, and with them what was half loaded.
-        clear_frames(failure)
-        del failure
-        freed = self.evict_idle()
-        empty_cache(self._device(spec))
-        self._departures.say(
-            spec,
-            "memory ran out while it was loaded; tried once more without idle checkpoints",
-            f"{format_size(freed)} freed",
-        )
-        return work()
 
     def _admit(self, new: Held, need: Estimate, holder: int | None) -> Held:
         """Put it on the books by what it really takes; who does not fit beside it goes.
