@@ -18,6 +18,7 @@ from pytest_vlm.evaluation.keys import answer_key
 from pytest_vlm.evaluation.lasting import lasting_values
 from pytest_vlm.evaluation.lookup import Answers, PlannedBatch, find_wanted
 from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.replies import check_answers, paired
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity
 from pytest_vlm.protocols import Progress
@@ -154,10 +155,11 @@ class Answering:
             with self._pool.lease(who.spec) as engine:
                 self._asking(len(todo[0].batch.positions))
                 stream = engine.predict(batches(), settings)
-                for one, predictions in zip(todo, stream, strict=True):
-                    digest = one.batch.digest
+                for one, predictions in paired(who.spec, todo, stream):
+                    digest, batch = one.batch.digest, asked.popleft()
+                    check_answers(who.spec, batch, predictions, settings.completions)
                     planned = [replace(p, batch_plan=digest) for p in predictions]
-                    keys = [answer_key(who.key, digest, sample) for sample in asked.popleft()]
+                    keys = [answer_key(who.key, digest, sample) for sample in batch]
                     check_unwritten(who.spec, engine)
                     self._keep(who, list(zip(keys, planned, strict=True)))
                     yield one, planned

@@ -12,6 +12,7 @@ from pytest_vlm.evaluation.explanation import MapRequest, Span, answer_span
 from pytest_vlm.evaluation.keys import heatmap_key
 from pytest_vlm.evaluation.map_cost import MapCost
 from pytest_vlm.evaluation.predictions import Prediction
+from pytest_vlm.evaluation.replies import check_maps
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.evaluation.stores import Identity
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -129,10 +130,11 @@ class Explaining:
         for batch in todo:
             self._progress(f"{who.spec.name}: maps", done, total)
             self._asking(0)
+            samples = [asked.samples[place] for place in batch.positions]
             with self._pool.lease(who.spec.explained_by) as engine:
-                self._asking(len(batch.positions))
+                self._asking(len(samples))
                 maps = engine.relevance(
-                    [asked.samples[place] for place in batch.positions],
+                    samples,
                     [asked.predictions[place] for place in batch.positions],
                     asked.settings,
                     MapRequest(
@@ -140,6 +142,7 @@ class Explaining:
                         spans=tuple(asked.spans[place] for place in batch.positions),
                     ),
                 )
+            check_maps(who.spec, samples, maps)
             who.check_unchanged()
             items = [(asked.keys[p], m) for p, m in zip(batch.positions, maps, strict=True)]
             who.store.store_heatmaps(items, checkpoint=who.fingerprint)

@@ -33,6 +33,7 @@ PURE = (
     "evaluation.lasting",
     "evaluation.explanation",
     "evaluation.lookup",
+    "evaluation.replies",
     "evaluation.evaluation",
     "evaluation.stores",
     "evaluation.speed",
