@@ -31,7 +31,9 @@ def given_loaders(config: pytest.Config) -> dict[str, Loader]:
     """
     found: dict[str, Loader] = {}
     for given in config.hook.pytest_vlm_loaders(config=config):
-        if not isinstance(given, Mapping) or not all(map(callable, given.values())):
+        if not isinstance(given, Mapping) or not all(
+            isinstance(name, str) and callable(loader) for name, loader in given.items()
+        ):
             raise SettingsError(
                 "pytest_vlm_loaders gives engine names with callables that take a CheckpointSpec "
                 f"and give an Engine; found {given!r}"

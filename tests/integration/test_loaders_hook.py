@@ -72,6 +72,7 @@ def test_a_run_without_the_plugin_goes_on(project):
     ("given", "message"),
     [
         ("[Loader()]", "pytest_vlm_loaders gives engine names with callables"),
+        ("{7: Loader()}", "pytest_vlm_loaders gives engine names with callables"),
         ('{"mine": 7}', "pytest_vlm_loaders gives engine names with callables"),
     ],
 )
@@ -80,6 +81,16 @@ def test_what_is_no_loader_is_refused(project, run, given, message):
     result = run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(f"*{message}*")
+
+
+def test_what_is_no_engine_is_named(project, run):
+    project.pytester.makeconftest(conftest('{"mine": lambda spec: None}'))
+    result = run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        "*A: its loader gave a NoneType without device, *close; an engine *"
+    )
+    assert project.verdicts() == {"B": "HOLD"}
 
 
 def test_two_that_give_one_name_are_refused(project, run):
