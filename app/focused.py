@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageDraw
 
-from pytest_vlm.checkpoint.folder import inspect_folder
+from pytest_vlm.checkpoint.folder import CheckpointFolder, inspect_folder
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.local import LocalEngine
 from pytest_vlm.evaluation.explanation import MapRequest
@@ -105,13 +105,14 @@ class FocusedLoader:
     """Loads Hugging Face folders."""
 
     def __call__(self, spec: CheckpointSpec) -> FocusedEngine:
-        """Load it.
+        """Load it, once its files were looked at.
 
         Raises:
-            CheckpointError: weights that do not fit the configuration.
+            CheckpointError: no checkpoint that may be loaded, or weights that do not fit the
+                configuration.
             EngineError: it could not be loaded for another reason.
         """
-        return FocusedEngine(spec, Path(spec.source))
+        return FocusedEngine(spec, _inspected(spec).path)
 
     def fingerprint(self, spec: CheckpointSpec) -> str:
         """Of the files, and of how much of a picture is kept.
@@ -119,7 +120,12 @@ class FocusedLoader:
         Raises:
             CheckpointError: no such folder, or no checkpoint that may be loaded.
         """
-        return f"{inspect_folder(Path(spec.source)).fingerprint} focused on {KEPT:g}"
+        trusted = "+code" if spec.trust_remote_code else ""
+        return f"{_inspected(spec).fingerprint}{trusted} focused on {KEPT:g}"
+
+
+def _inspected(spec: CheckpointSpec) -> CheckpointFolder:
+    return inspect_folder(Path(spec.source), trust_remote_code=spec.trust_remote_code)
 
 
 load_focused = FocusedLoader()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -122,6 +123,17 @@ def test_whose_answers_they_are(tmp_path):
     assert len({plain, loader.fingerprint(a), loader.fingerprint(b)}) == 3
     with pytest.raises(CheckpointError, match="does not exist"):
         loader.fingerprint(replace(a, source="no/such/folder"))
+
+
+def test_files_are_looked_at_before_they_are_loaded(tmp_path):
+    folder = tmp_path / "linked"
+    shutil.copytree(DIGITS / "checkpoints/strong", folder)
+    outside = (folder / "model.safetensors").rename(tmp_path / "outside.safetensors")
+    (folder / "model.safetensors").symlink_to(outside)
+    settings = Settings(checkpoints=(f"A={folder}",), engine="focused")
+    with Session(settings, loaders={"focused": load_focused}, folder=tmp_path / "run") as session:
+        with pytest.raises(CheckpointError, match=r"is a link out of its folder"):
+            session.engine(session.baseline)
 
 
 def test_it_is_found_by_its_entry_point():
