@@ -30,6 +30,7 @@ OPACITY = 0.8
 FAINT = 0.4  # of it, for values around zero
 MIDDLE_GREY = 128
 LEAST_REACH = 0.1
+CLIPPED = 1.01  # of the scale: more than rounding, and than the two digits of its number tell
 REJECTED, REJECTED_OPACITY = (214, 40, 40), 0.55
 KEPT, KEPT_INSIDE = (255, 255, 255), (16, 16, 16)  # to be seen on anything
 
@@ -53,7 +54,8 @@ def overlay(
             other pictures are left out. Where cells overlap, the larger value is seen.
         heatmap: what is drawn.
         top: the value at the top of the colour scale; by default the map's maximum. Maps that are
-            compared need one scale: the golden's. What is larger has the colour of the top.
+            compared need one scale: the golden's. What is larger has the colour of the top, and the
+            bar says so by a ≥ before its number.
         opacity: 0 to 1, of the largest values; small ones hide less of the picture.
         interpolation: ``nearest`` shows the cells as they are, ``bilinear`` is linear between
             the centres of neighbours.
@@ -63,7 +65,10 @@ def overlay(
     shares = heatmap.values / np.float32(scale) if scale > 0 else np.zeros_like(heatmap.values)
     boxes = np.asarray(regions, dtype=np.float32).reshape(-1, 4)
     canvas = _Canvas(picture, heatmap, opacity, interpolation, boxes)
-    return canvas.draw(np.minimum(shares, 1), SEQUENTIAL, 0, (number(max(scale, 0)), "", "0"))
+    here = (heatmap.media == heatmap.media[0]) & (heatmap.frame == heatmap.frame[0])
+    beyond = "≥" if shares[here].max() > CLIPPED else ""
+    labels = f"{beyond}{number(max(scale, 0))}", "", "0"
+    return canvas.draw(np.minimum(shares, 1), SEQUENTIAL, 0, labels)
 
 
 def difference(
@@ -71,6 +76,7 @@ def difference(
     golden: Heatmap,
     other: Heatmap,
     *,
+    place: tuple[int, int] | None = None,
     opacity: float = OPACITY,
     interpolation: Interpolation = "nearest",
 ) -> Image.Image:
@@ -79,8 +85,15 @@ def difference(
     The numbers on the bar are in the golden's maximum, so the end that is reached is the
     `max_deviation` of the two. Differences below a tenth stay pale, however small all are.
 
+    Args:
+        picture: the original picture that is drawn.
+        golden: the accepted map, of all pictures.
+        other: the one that it is compared with.
+        place: medium and frame of the picture; by default those of the golden's first cell.
+        opacity: as in `overlay`, like `interpolation`.
+
     Raises:
-        ValueError: the maps do not have as many cells.
+        ValueError: the maps do not have as many cells, or none in the picture.
     """
     if golden.values.shape != other.values.shape:
         raise ValueError(
@@ -90,9 +103,14 @@ def difference(
     q = other.values / max(float(other.values.sum()), 1e-30)
     signed = (q - p) / np.float32(max(float(p.max()), 1e-30))
     reach = max(float(np.abs(signed).max()), LEAST_REACH)
-    canvas = _Canvas(picture, golden, opacity, interpolation)
+    medium, frame = place or (int(golden.media[0]), int(golden.frame[0]))
+    cells = golden.on(medium, frame)
+    if cells is None:
+        raise ValueError(f"the golden has no cells in medium {medium}, frame {frame}")
+    there = (golden.media == medium) & (golden.frame == frame)
+    canvas = _Canvas(picture, cells, opacity, interpolation)
     labels = f"+{number(reach)}", "0", f"-{number(reach)}"
-    return canvas.draw((signed / reach).astype(np.float32), DIVERGING, -1, labels)
+    return canvas.draw((signed[there] / reach).astype(np.float32), DIVERGING, -1, labels)
 
 
 def selection(picture: Image.Image, boxes: ArrayLike, kept: ArrayLike) -> Image.Image:

@@ -206,6 +206,27 @@ def test_what_is_larger_than_the_top_has_its_colour():
     assert np.abs(colours[2, 5] - cells(overlay(grey(), peaked(2, 5)))[2, 5]).max() == 0
 
 
+@pytest.mark.parametrize(("top", "marked"), [(0.5, True), (0.999, False), (1.0, False), (2, False)])
+def test_the_bar_marks_that_something_is_larger_than_its_top(top, marked):
+    """A scale that a map does not reach is drawn by a fainter map, with the same number."""
+    faint = Heatmap.of_grid(np.full((8, 8), 0.1), size=(64, 64), method="m")
+    written, plain = (
+        overlay(grey(), one, top=top).crop((256 + GAP, 0, 256 + GAP + BAR_WIDTH, 40)).tobytes()
+        for one in (peaked(2, 5), faint)
+    )
+    assert (written != plain) is marked
+
+
+def test_what_another_picture_holds_is_not_marked_on_this_one():
+    boxes = [(0, 0, 64, 64)] * 2
+    here, both = (
+        Heatmap.of_cells(values, boxes[: len(values)], method="m", media=range(len(values)))
+        for values in ([1.0], [1.0, 9.0])
+    )
+    drawn = [overlay(grey(), one, top=1.0).tobytes() for one in (here, both)]
+    assert drawn[0] == drawn[1]
+
+
 def tiles_on_a_thumbnail(tile: float) -> Heatmap:
     """A thumbnail over all, and a fine tile in the upper left quarter; it comes first."""
     boxes = np.concatenate([grid_boxes((4, 4), (0, 0, 32, 32)), grid_boxes((4, 4), (0, 0, 64, 64))])
