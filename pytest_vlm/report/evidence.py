@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_vlm.evaluation.samples import Image, Sample, Video
 from pytest_vlm.heatmap.heatmap import Heatmap
@@ -51,13 +52,31 @@ class Shown:
     @classmethod
     def of(cls, sample: Sample, maps: Sequence[Heatmap]) -> Shown:
         """The picture with the largest share of the maps; the first one without a map."""
+        return cls._most(sample, lambda place: (sum(_share(one, place) for one in maps),))
+
+    @classmethod
+    def of_change(cls, sample: Sample, before: Heatmap, after: Heatmap) -> Shown:
+        """The picture whose shares of two maps of the same cells differ most.
+
+        Where none does but for rounding, the one with the largest share.
+        """
+        apart = np.abs(_shares(before) - _shares(after))
+
+        def weight(place: tuple[int, int]) -> tuple[float, ...]:
+            change = float(apart[_lies_in(before, place)].sum())
+            return round(change, 6), _share(before, place)
+
+        return cls._most(sample, weight)
+
+    @classmethod
+    def _most(cls, sample: Sample, weight: Callable[[tuple[int, int]], tuple[float, ...]]) -> Shown:
         pictures = [
             (image, medium, frame)
             for medium, shown in enumerate(sample.media)
             for frame, image in enumerate(shown.frames if isinstance(shown, Video) else [shown])
         ]
-        shares = [sum(_share(one, *place) for one in maps) for _, *place in pictures]
-        number = shares.index(max(shares))
+        weights = [weight((medium, frame)) for _, medium, frame in pictures]
+        number = weights.index(max(weights))
         image, medium, frame = pictures[number]
         caption = f"image {number + 1} of {len(pictures)}" if len(pictures) > 1 else "image"
         return cls(image, medium, frame, caption)
@@ -106,18 +125,22 @@ class EvidenceFolder:
     ) -> str:
         """The golden's map, both checkpoints' maps and the difference, on the golden's scale.
 
-        A map with nothing in the picture that is shown is left out, and so is the difference of
-        maps whose cells do not lie in the same places.
+        Of several pictures the one that changed most is shown. A map with nothing in it is left
+        out, and so is the difference of maps whose cells do not lie in the same places.
         """
         maps = {"golden": golden, "baseline": baseline, "candidate": candidate}
-        shown = Shown.of(sample, [golden or candidate])
+        comparable = golden is not None and _same_cells(golden, candidate)
+        if golden is not None and comparable:
+            shown = Shown.of_change(sample, golden, candidate)
+        else:
+            shown = Shown.of(sample, [golden or candidate])
         picture = shown.image.open()
         on_it = shown.parts(maps)
         top = float((golden or candidate).values.max())
         drawn = {key: overlay(picture, heatmap, top=top) for key, heatmap in on_it.items()}
-        accepted, new = on_it.get("golden"), on_it.get("candidate")
-        if accepted and new and _same_cells(accepted, new):
-            drawn["difference"] = difference(picture, accepted, new)
+        if golden is not None and comparable and "golden" in on_it:
+            place = shown.medium, shown.frame
+            drawn["difference"] = difference(picture, golden, candidate, place=place)
         small = picture.copy()
         small.thumbnail((THUMBNAIL, THUMBNAIL))
         pictures = {"image": small, **drawn}
@@ -187,10 +210,25 @@ def _pictures(
 
 def _same_cells(one: Heatmap, other: Heatmap) -> bool:
     """Whether each cell of one map lies where that of the other does."""
-    return one.boxes.shape == other.boxes.shape and bool(np.allclose(one.boxes, other.boxes))
+    return (
+        one.boxes.shape == other.boxes.shape
+        and np.array_equal((one.media, one.frame), (other.media, other.frame))
+        and bool(np.allclose(one.boxes, other.boxes))
+    )
 
 
-def _share(heatmap: Heatmap, medium: int, frame: int) -> float:
+def _share(heatmap: Heatmap, place: tuple[int, int]) -> float:
     """Of the map's mass, in one picture."""
-    part, whole = heatmap.on(medium, frame), float(heatmap.values.sum())
-    return float(part.values.sum()) / whole if part is not None and whole else 0.0
+    return float(_shares(heatmap)[_lies_in(heatmap, place)].sum())
+
+
+def _shares(heatmap: Heatmap) -> NDArray[np.float64]:
+    """(n,) of the map's mass, in each of its cells; zeros without any."""
+    values = heatmap.values.astype(np.float64)
+    return values / (values.sum() or 1.0)
+
+
+def _lies_in(heatmap: Heatmap, place: tuple[int, int]) -> NDArray[np.bool_]:
+    """(n,) whether a cell lies in this medium and frame."""
+    there: NDArray[np.bool_] = (heatmap.media == place[0]) & (heatmap.frame == place[1])
+    return there

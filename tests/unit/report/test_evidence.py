@@ -151,6 +151,35 @@ def test_all_maps_of_a_golden_are_drawn_on_its_scale(tmp_path, pictures):
 
 
 @pytest.mark.parametrize(
+    ("candidate", "shown"),
+    [((0.6, 0.0, 0.1, 0.3), 2), ((0.0, 0.6, 0.4, 0.0), 1), ((0.3, 0.3, 0.4, 0.0), 1)],
+    ids=["within the other picture", "within the first picture", "a little"],
+)
+def test_of_several_pictures_a_golden_shows_the_one_that_changed_most(
+    tmp_path, pictures, candidate, shown
+):
+    """Most of the golden lies in the first one, and a change elsewhere would not be seen there."""
+    boxes = [(0, 0, 100, 100), (100, 0, 200, 100)] * 2
+    golden, other = (
+        Heatmap.of_cells(values, boxes, method="m", media=[0, 0, 1, 1])
+        for values in ((0.6, 0.0, 0.4, 0.0), candidate)
+    )
+    asked = sample(*pictures[:2])
+    entry = written_golden(tmp_path, asked, golden=golden, candidate=other)
+    assert entry["picture"] == f"image {shown} of 2"
+
+
+def test_what_moved_to_another_picture_is_missed_where_it_was(tmp_path, pictures):
+    """Shares are those of the whole map: within the first picture alone nothing changed."""
+    golden, moved = bright((0, 0, 0.8), (1, 0, 0.2)), bright((0, 0, 0.1), (1, 0, 0.9))
+    asked = sample(*pictures[:2])
+    entry = written_golden(tmp_path, asked, golden=golden, candidate=moved)
+    assert entry["picture"] == "image 1 of 2"
+    red, _, blue = np.asarray(PillowImage.open(entry["difference"]).convert("RGB"))[50, 50]
+    assert int(blue) - int(red) > 50
+
+
+@pytest.mark.parametrize(
     "candidate",
     [
         Heatmap.of_cells([1, 1], [(0, 0, 50, 100), (50, 0, 100, 100)], method="m"),
