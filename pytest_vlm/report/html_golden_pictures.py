@@ -78,7 +78,9 @@ class GoldenPictures:
         if not query and not picture:
             return Html("")
         shown = picture.image(f"what was asked about: {query}") if picture else ""
-        return el("div", shown, quote(query) if query else "", class_="query")
+        which = self.exhibit.words("picture")
+        of_several = el("span", f"({which})", class_="soft") if which not in ("", "image") else ""
+        return el("div", shown, quote(query) if query else "", of_several, class_="query")
 
     def _figures(self) -> Iterator[Html]:
         under = self.under

@@ -54,7 +54,12 @@ def goldens_part(report: RunReport, folder: Path) -> Html:
     baselines = {verdict.candidate: verdict.baseline for verdict in report.verdicts}
     passing = [golden for golden in goldens if golden.verdict == "pass"]
     shown = [golden for golden in goldens if golden.verdict != "pass"]
-    shown.sort(key=lambda golden: [*ORDER, golden.verdict].index(golden.verdict))
+    first: dict[str, int] = {}  # candidates of one golden are looked at together
+    for number, golden in enumerate(shown):
+        first.setdefault(golden.golden, number)
+    shown.sort(
+        key=lambda golden: ([*ORDER, golden.verdict].index(golden.verdict), first[golden.golden])
+    )
     cards, left = [], EMBEDDED
     for number, golden in enumerate(shown):
         baseline = baselines.get(golden.candidate, "baseline")

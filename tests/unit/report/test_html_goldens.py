@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -133,6 +134,25 @@ def test_what_fails_comes_first_and_what_passes_has_no_picture(tmp_path):
     assert "5 checked: " in text and "1 fail, 1 missing, 1 accepted, 2 pass" in text
     table = text.partition('class="passing"')[2]
     assert "t/pass1" in table and "t/pass4" in table and "<figure" not in table
+
+
+def test_candidates_of_one_golden_stand_beside_each_other(tmp_path):
+    records = [golden(candidate=c, golden=f"t/{n}") for c in ("B", "C") for n in ("b", "a")]
+    text = section(tmp_path, *records, golden(verdict="missing", golden="t/b"))
+    cards = re.findall(r"<h3><bdi>t/(.)</bdi></h3>.*?<p><bdi>(.)</bdi>", text, re.DOTALL)
+    assert cards == [("b", "B"), ("b", "C"), ("a", "B"), ("a", "C"), ("b", "B")]
+
+
+def test_which_of_several_pictures_is_shown_is_said(tmp_path, picture):
+    asked = Sample.ask(id="s", image=picture(), query="Where?")
+    both = replace(asked.messages[0], parts=(asked.messages[0].parts[0], *asked.messages[0].parts))
+    maps = dict.fromkeys(("golden", "baseline"), None)
+    for sample, said in ((asked, False), (replace(asked, messages=(both,)), True)):
+        heatmap = Heatmap.of_grid(np.ones((2, 2)), size=(64, 64), method="m", media=int(said))
+        evidence = EvidenceFolder(tmp_path).write_golden("g", sample, candidate=heatmap, **maps)
+        text = section(tmp_path, golden(verdict="missing", evidence=evidence))
+        assert ("image 2 of 2" in text) is said
+        assert "image 1 of" not in text
 
 
 def test_goldens_that_all_pass_need_no_controls(tmp_path):
