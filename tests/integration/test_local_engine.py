@@ -13,10 +13,12 @@ import torch
 from PIL import Image as PillowImage
 from safetensors.torch import load_file, save_file
 from tiny_llava import TEMPLATE, save_tiny_llava
+from tiny_tiled import gemma3
 
 from pytest_vlm.engine.generation.decoding import decode_ahead
+from pytest_vlm.engine.generation.prompting import Prompting
 from pytest_vlm.engine.relevance.explaining import put_together
-from pytest_vlm.errors import CheckpointError, RelevanceUnavailable, SamplesError
+from pytest_vlm.errors import CheckpointError, EngineError, RelevanceUnavailable, SamplesError
 from pytest_vlm.evaluation.samples import Image, Message, Sample, Text, Video
 from pytest_vlm.scores import exact_match, pointing_game
 from pytest_vlm.session import Session
@@ -363,6 +365,59 @@ def test_without_a_chat_template_the_prompt_is_plain_and_says_so(tmp_path):
         sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
         (prediction,) = session.predict(session.baseline, [sample])
         assert "no chat template" in prediction.events[0]
+
+
+def test_of_several_templates_by_name_the_default_one_is_used(tmp_path):
+    asked = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
+    prompts = []
+    for several in (False, True):
+        folder = save_tiny_llava(tmp_path / f"{several}")
+        if several:
+            (folder / "additional_chat_templates").mkdir()
+            (folder / "additional_chat_templates/rag.jinja").write_text("RAG")
+        prompts += Prompting(folder).render([asked], GenerationSettings())
+    assert prompts[0] == prompts[1]
+
+
+def test_several_templates_without_a_default_one_are_refused(tmp_path):
+    folder = save_tiny_llava(tmp_path / "named", template=None)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config["chat_template"] = [{"name": "rag", "template": TEMPLATE}]
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(EngineError, match="has the chat templates rag and none is called default"):
+        Prompting(folder)
+
+
+@pytest.mark.parametrize("wrong", ["{{ 'ask: ' + messages[0].content }}", "{{ 1 / 0 }}"])
+def test_a_template_that_cannot_be_computed_refuses_its_sample_and_does_not_end_the_run(
+    tmp_path, wrong
+):
+    of_assistants = "{% if messages[1] %}" + wrong + "{% endif %}"
+    folder = save_tiny_llava(tmp_path / "wrong", template=of_assistants + TEMPLATE)
+    one = Sample.ask(id="one", image=picture(32, 32), query="a cat ?")
+    two = replace(one, id="two", messages=(*one.messages, *one.messages))
+    settings = Settings(
+        checkpoints=(f"wrong={folder}",), generation=GenerationSettings(max_new_tokens=2)
+    )
+    with Session(settings, folder=tmp_path) as session:
+        answers = session.predict(session.baseline, [one, two])
+    assert [p.completions[0].finish_reason == "error" for p in answers] == [False, True]
+    assert "the chat template refuses it: " in answers[1].events[0]
+
+
+def test_no_text_may_spell_what_a_mark_of_a_picture_becomes(tmp_path):
+    folder = gemma3().save(tmp_path / "gemma")  # the mark is <boi>, and becomes tokens <image>
+    settings = Settings(
+        checkpoints=(f"gemma={folder}",), generation=GenerationSettings(max_new_tokens=2)
+    )
+    with Session(settings, folder=tmp_path) as session:
+        asked = [
+            Sample.ask(id=query, image=picture(32, 32), query=query)
+            for query in ("what is this", "what <boi>", "what <image>")
+        ]
+        answers = session.predict(session.baseline, asked)
+    assert [p.completions[0].finish_reason == "error" for p in answers] == [False, True, True]
+    assert "its text contains <image>, which stands for a picture" in answers[2].events[0]
 
 
 def test_weights_that_do_not_belong_to_the_configuration_are_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from pytest_vlm.settings import GenerationSettings
 
 ASSEMBLED = "no torchvision: tokenizer and image processor were used without their processor"
 NO_TEMPLATE = "no chat template: the prompt is the images followed by the plain query"
+# Jinja lets through what an expression of a template raises, such as text + list of parts.
+TEMPLATE_ERRORS = (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ class Prompting:
         self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        self.template: str | None = template
+        self.template = _default(template, folder)
         self.events = tuple(
             event
             for event, happened in (
@@ -133,15 +136,16 @@ class Prompting:
                 tokenize=False,
                 add_generation_prompt=True,
             )
-        except TemplateError as error:
+        except TEMPLATE_ERRORS as error:
             raise ValueError(f"the chat template refuses it: {error}") from error
         return prompts
 
     def _refuse_image_tokens(self, questions: Sequence[Question]) -> None:
         """A text that spells the image token would be taken for a picture."""
-        token = self._image_token
-        for message in (m for question in questions for m in question.sample.messages):
-            if any(isinstance(part, Text) and token in part.text for part in message.parts):
+        messages = [m for question in questions for m in question.sample.messages]
+        texts = [part.text for m in messages for part in m.parts if isinstance(part, Text)]
+        for token in self._image_tokens:
+            if any(token in text for text in texts):
                 raise ValueError(
                     f"its text contains {token}, which stands for a picture; remove it: pictures "
                     "are put where they stand among the message's parts"
@@ -149,11 +153,15 @@ class Prompting:
 
     @property
     def _image_token(self) -> str:
-        for holder in (self.processor, self.tokenizer):
-            token = getattr(holder, "image_token", None)
-            if token:
-                return str(token)
-        return "<|image_pad|>"
+        """What marks a picture in a prompt."""
+        return self._image_tokens[0]
+
+    @cached_property
+    def _image_tokens(self) -> list[str]:
+        """The mark, and the tokenizer's token where a processor puts that in the mark's place."""
+        holders = (self.processor, self.tokenizer)
+        tokens = [str(getattr(holder, "image_token", None) or "") for holder in holders]
+        return list(dict.fromkeys(filter(None, tokens))) or ["<|image_pad|>"]
 
     def _encode_stock(
         self, prompts: list[str], pictures: list[list[PILImage]], special: bool
@@ -230,6 +238,18 @@ def _stock_processor(folder: Path, trust_remote_code: bool) -> tuple[Any, str]:
     if hasattr(processor, "image_processor") and hasattr(processor, "tokenizer"):
         return processor, ""
     return None, f"{type(processor).__name__} has no image processor"
+
+
+def _default(template: Any, folder: Path) -> str | None:
+    """Of several templates by name the one that is for questions."""
+    if not isinstance(template, dict):
+        return None if template is None else str(template)
+    if "default" not in template:
+        raise EngineError(
+            f"{folder} has the chat templates {', '.join(sorted(template))} and none is called "
+            "default; call the one for questions so"
+        )
+    return str(template["default"])
 
 
 def _conversation(sample: Sample, system_prompt: str | None) -> list[dict[str, Any]]:
