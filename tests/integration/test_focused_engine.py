@@ -131,9 +131,11 @@ def test_files_are_looked_at_before_they_are_loaded(tmp_path):
     outside = (folder / "model.safetensors").rename(tmp_path / "outside.safetensors")
     (folder / "model.safetensors").symlink_to(outside)
     settings = Settings(checkpoints=(f"A={folder}",), engine="focused")
-    with Session(settings, loaders={"focused": load_focused}, folder=tmp_path / "run") as session:
-        with pytest.raises(CheckpointError, match=r"is a link out of its folder"):
-            session.engine(session.baseline)
+    with (
+        Session(settings, loaders={"focused": load_focused}, folder=tmp_path / "run") as session,
+        pytest.raises(CheckpointError, match=r"is a link out of its folder"),
+    ):
+        session.engine(session.baseline)
 
 
 def test_it_is_found_by_its_entry_point():
