@@ -55,7 +55,7 @@ def overlay(
         heatmap: what is drawn.
         top: the value at the top of the colour scale; by default the map's maximum. Maps that are
             compared need one scale: the golden's. What is larger has the colour of the top, and the
-            bar says so by a ≥ before its number.
+            bar says so by a > before its number.
         opacity: 0 to 1, of the largest values; small ones hide less of the picture.
         interpolation: ``nearest`` shows the cells as they are, ``bilinear`` is linear between
             the centres of neighbours.
@@ -66,7 +66,7 @@ def overlay(
     boxes = np.asarray(regions, dtype=np.float32).reshape(-1, 4)
     canvas = _Canvas(picture, heatmap, opacity, interpolation, boxes)
     here = (heatmap.media == heatmap.media[0]) & (heatmap.frame == heatmap.frame[0])
-    beyond = "≥" if shares[here].max() > CLIPPED else ""
+    beyond = ">" if shares[here].max() > CLIPPED else ""
     labels = f"{beyond}{number(max(scale, 0))}", "", "0"
     return canvas.draw(np.minimum(shares, 1), SEQUENTIAL, 0, labels)
 
