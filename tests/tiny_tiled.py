@@ -41,6 +41,9 @@ from transformers import (
     LlavaProcessor,
     Mistral3Config,
     Mistral3ForConditionalGeneration,
+    MllamaConfig,
+    MllamaForConditionalGeneration,
+    MllamaProcessor,
     PixtralVisionConfig,
     PreTrainedTokenizerFast,
     Qwen2VLConfig,
@@ -58,6 +61,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
     LlavaOnevisionImageProcessorPil,
 )
+from transformers.models.mllama.image_processing_pil_mllama import MllamaImageProcessorPil
 from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
@@ -429,6 +433,40 @@ def llava(padded: bool = False) -> Tiled:
     )
     return Tiled(
         model=LlavaForConditionalGeneration(config),
+        image_processor=image_processor,
+        encode=with_processor(processor),
+        processor=processor,
+    )
+
+
+def mllama() -> Tiled:
+    """Pictures are seen by cross-attention; one token stands for each."""
+    config = MllamaConfig(
+        text_config={
+            **text_config().to_dict(),
+            "model_type": "mllama_text_model",
+            "cross_attention_layers": [1],
+        },
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_global_layers": 1,
+            "attention_heads": 4,
+            "image_size": 32,
+            "patch_size": 8,
+            "vision_output_dim": 64,
+            "intermediate_layers_indices": [0],
+            "max_num_tiles": 2,
+            "supported_aspect_ratios": [[1, 1], [1, 2], [2, 1]],
+        },
+        image_token_index=IMAGE,
+    )
+    image_processor = MllamaImageProcessorPil(size={"height": 32, "width": 32}, max_image_tiles=2)
+    processor = MllamaProcessor(image_processor, tokenizer())
+    processor.image_token, processor.image_token_id = "<image>", IMAGE
+    return Tiled(
+        model=MllamaForConditionalGeneration(config),
         image_processor=image_processor,
         encode=with_processor(processor),
         processor=processor,

@@ -17,6 +17,7 @@ import torch
 from PIL import Image as PillowImage
 from tiny_families import FAMILIES, IMAGE, PAD, idefics3, llava_with_class_token
 from tiny_llava import TEMPLATE, save_tiny_llava
+from tiny_tiled import mllama
 
 from pytest_vlm.checkpoint.spec import parse_checkpoint
 from pytest_vlm.data.opening import open_dataset
@@ -505,3 +506,21 @@ def test_gradients_after_generating_under_inference_mode(tmp_path):
         (heatmap,) = engine.relevance([sample], answers, settings, MapRequest(method=method))
         assert heatmap.shape == (4, 4)
         assert heatmap.values.max() > 0
+
+
+@pytest.mark.parametrize("method", ONES)
+@pytest.mark.parametrize("kind", ["cross-attention", "learned queries"])
+def test_models_whose_image_tokens_are_no_parts_of_a_picture_are_refused(tmp_path, kind, method):
+    """Llama 3.2 Vision's two kinds of attention do not mix; 16 queries look like a 4x4 grid."""
+    if kind == "cross-attention":
+        folder = mllama().save(tmp_path)
+    else:
+        folder = save_tiny_llava(tmp_path)
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "qformer_config": {}}))
+    engine = LocalEngine(parse_checkpoint(f"A={folder}"), folder)
+    samples = [Sample.ask(id="s", image=png(60, 30), query="what is this")]
+    settings = GenerationSettings(max_new_tokens=3)
+    predictions = next(engine.predict([samples], settings))
+    with pytest.raises(RelevanceUnavailable, match=kind):
+        engine.relevance(samples, predictions, settings, MapRequest(method=method))

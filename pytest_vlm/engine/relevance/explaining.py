@@ -11,6 +11,8 @@ import torch
 from pytest_vlm.engine.generation.prompting import EncodedBatch
 from pytest_vlm.engine.relevance.maps import place_maps
 from pytest_vlm.engine.relevance.methods import find_method
+from pytest_vlm.engine.relevance.own import own
+from pytest_vlm.engine.relevance.placing.queries import without_places
 from pytest_vlm.engine.relevance.reading import Reading, put_behind, read_answer
 from pytest_vlm.errors import RelevanceUnavailable
 from pytest_vlm.evaluation.explanation import MapRequest, Span, answer_span
@@ -86,6 +88,9 @@ def explain(
         SettingsError: an unknown method.
     """
     method = find_method(wanted.method)
+    why = "" if method is own else without_places(model.config)
+    if why:
+        raise RelevanceUnavailable(why)
     spans = wanted.spans or tuple(answer_span(completion) for completion in completions)
     reading = put_together(model, batch, completions, spans, tokenizer)
     found = method(model, reading)

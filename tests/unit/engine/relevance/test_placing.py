@@ -256,3 +256,5 @@ def test_boxes_are_row_major_and_end_with_the_picture():
 def test_learned_queries_have_no_place():
     assert without_places(SimpleNamespace(vision_config={})) == ""
     assert "perceiver_config" in without_places(SimpleNamespace(perceiver_config={}))
+    crossed = SimpleNamespace(text_config=SimpleNamespace(cross_attention_layers=[3]))
+    assert "cross-attention" in without_places(crossed)
