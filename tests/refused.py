@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,22 @@ for name, given in json.loads(Path(sys.argv[1]).read_text()).items():
 found[""] = {{name: name in sys.modules for name in ("torch", "peft")}}
 print(json.dumps(found))
 """
+
+
+Build = Callable[[Path], Any]
+
+
+class Rows(dict[str, tuple[Build, str]]):
+    """What is refused, by name: what builds it, and a pattern of the message."""
+
+    def add(self, message: str) -> Callable[[Build], Build]:
+        """Take in the decorated function, named like the row."""
+
+        def keep(build: Build) -> Build:
+            self[build.__name__.replace("_", " ")] = (build, message)
+            return build
+
+        return keep
 
 
 def look_at(

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from refused import look_at
+from refused import Rows, look_at
 from safetensors.torch import save_file
 
 MIB = 2**20
@@ -35,16 +35,8 @@ CONFIG = {
 IMPORTS = "from pytest_vlm.checkpoint.folder import inspect_folder"
 STATEMENT = "inspect_folder(Path(given))"
 
-Build = Callable[[Path], Any]
-ROWS: dict[str, tuple[Build, str]] = {}
-
-
-def row(message: str) -> Callable[[Build], Build]:
-    def keep(build: Build) -> Build:
-        ROWS[build.__name__.replace("_", " ")] = (build, message)
-        return build
-
-    return keep
+ROWS = Rows()
+row = ROWS.add
 
 
 def weights() -> dict[str, torch.Tensor]:

@@ -11,14 +11,13 @@ import os
 import pickle
 import re
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from refused import look_at
+from refused import Rows, look_at
 from safetensors.numpy import save_file
 
 MIB = 2**20
@@ -42,16 +41,8 @@ from pytest_vlm.checkpoint.spec import parse_checkpoint
 """
 STATEMENT = "CheckpointCatalog(in_folders=True).folder(parse_checkpoint(given))"
 
-Build = Callable[[Path], str]
-ROWS: dict[str, tuple[Build, str]] = {}
-
-
-def row(message: str) -> Callable[[Build], Build]:
-    def keep(build: Build) -> Build:
-        ROWS[build.__name__.replace("_", " ")] = (build, message)
-        return build
-
-    return keep
+ROWS = Rows()
+row = ROWS.add
 
 
 def write(path: Path, content: object) -> None:
