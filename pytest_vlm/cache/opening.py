@@ -13,7 +13,6 @@ from pytest_vlm.cache.folder import default_folder
 from pytest_vlm.cache.store import Cache
 from pytest_vlm.checkpoint.fingerprint import file_digest
 from pytest_vlm.evaluation.stores import MemoryStore, Store
-from pytest_vlm.progress import no_progress
 from pytest_vlm.protocols import Progress
 from pytest_vlm.settings import Settings
 
@@ -29,9 +28,7 @@ class Kept:
     digest: Callable[[Path], str]
 
 
-def open_kept(
-    settings: Settings, told: Callable[[str], None], progress: Progress = no_progress
-) -> Kept:
+def open_kept(settings: Settings, told: Callable[[str], None], progress: Progress) -> Kept:
     """As the settings ask for; nothing on the disk is touched yet.
 
     Args:

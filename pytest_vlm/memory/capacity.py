@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any
 
 from pytest_vlm.memory.size import format_size
 
@@ -12,9 +11,8 @@ from pytest_vlm.memory.size import format_size
 class Capacity:
     """Holds torch's allocator to a budget on each CUDA device that is used, and lets go in the end.
 
-    The allocator then raises a genuine ``torch.OutOfMemoryError`` above the budget. What is free on
-    the card is still told as it is, so whoever spreads a model over devices by that figure must be
-    given `max_memory` too.
+    The allocator then raises a genuine ``torch.OutOfMemoryError`` above the budget; what is free on
+    the card is still told as it is.
 
     Args:
         budget: bytes; None holds nothing.
@@ -25,17 +23,6 @@ class Capacity:
         self._budget = budget
         self._tell = tell
         self._fractions: dict[str, float] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        failure: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.restore()
 
     def hold(self, device: str) -> None:
         """Hold a device to the budget, before anything is loaded there.
@@ -60,10 +47,6 @@ class Capacity:
             f"the budget emulates {format_size(self._budget)} of capacity on "
             f"{cuda.get_device_name(int(card))} ({format_size(total)}), not its kernels or speed"
         )
-
-    def max_memory(self) -> Mapping[int, int] | None:
-        """Bytes by CUDA device, for a device map; None where nothing is held."""
-        return dict.fromkeys(map(int, self._fractions), self._budget or 0) or None
 
     def restore(self) -> None:
         """Give each device back what it gave before."""
