@@ -77,7 +77,18 @@ class Heatmap:
         media: ArrayLike = 0,
         frame: ArrayLike = 0,
     ) -> Self:
-        """A map of any cells; `media` and `frame` may be one number for all of them."""
+        """A map of any cells.
+
+        Args:
+            values: n numbers, of any shape.
+            boxes: (n, 4) x0, y0, x1, y1 in pixels of the original image.
+            method: how it was made.
+            media: (n,) which image or video of the sample each lies in, or one number for all.
+            frame: (n,) which frame, likewise.
+
+        Raises:
+            ValueError: as `Heatmap`.
+        """
         flat = np.asarray(values, dtype=np.float32).ravel()
         return cls(
             values=flat,
@@ -91,7 +102,17 @@ class Heatmap:
     def of_grid(
         cls, values: ArrayLike, *, size: tuple[float, float], method: str, media: int = 0
     ) -> Self:
-        """A (rows, columns) grid that covers an image of (width, height) pixels."""
+        """A grid that covers an image.
+
+        Args:
+            values: (rows, columns).
+            size: width and height of the image, in pixels.
+            method: how it was made.
+            media: which image or video of the sample it is.
+
+        Raises:
+            ValueError: as `Heatmap`, or values of another shape.
+        """
         grid = np.asarray(values, dtype=np.float32)
         rows, columns = grid.shape
         boxes = grid_boxes((rows, columns), (0.0, 0.0, *size))

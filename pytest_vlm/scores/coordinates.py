@@ -68,6 +68,13 @@ def smart_resize(
 
     Both become multiples of a patch pair's side, with an area within the limits and about the same
     aspect ratio (Wang et al. 2024, "Qwen2-VL", section 2.1; the rounding is the processor's).
+
+    Args:
+        width: of the picture, in pixels.
+        height: likewise.
+        multiple: the side of a patch pair, in pixels.
+        min_pixels: the least area, in pixels.
+        max_pixels: the largest one.
     """
     across = round(width / multiple) * multiple
     down = round(height / multiple) * multiple

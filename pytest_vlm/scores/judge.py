@@ -60,6 +60,14 @@ def rubric(
     A margin is a share of samples: with 0.05 the candidate may lose five of a hundred more than it
     wins. Nothing of what the judge says is kept.
 
+    Args:
+        text: what makes an answer the better one, in a sentence.
+        endpoint: address up to the version, such as ``http://localhost:8000/v1``.
+        model: its name at that address.
+        name: of the score, for the report.
+        api_key: sent as a bearer token.
+        pictures: whether the judge sees the pictures too.
+
     >>> helpful = rubric(
     ...     "The better answer is right and short.", endpoint="http://localhost:8000/v1", model="m"
     ... )

@@ -269,7 +269,11 @@ def score(
 ) -> Callable[[Callable[[Case], float | None]], Score]:
     """Make a score of a function that judges one case; it returns None where it cannot.
 
-    What it raises, and what is no value of the score, becomes the reason of a missing value.
+    What it raises, and what is no value of the score, becomes the reason of a missing value. The
+    arguments are the attributes of `Score`.
+
+    Raises:
+        SettingsError: bounds that this kind of score cannot have.
 
     >>> @score(name="starts with a capital", needs=())
     ... def capital(case):

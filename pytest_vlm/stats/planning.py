@@ -28,6 +28,8 @@ def n_required(
         margin: m, in (0, 1).
         discordant: ψ, the rate of pairs in which exactly one side is right.
         difference: Δ, the true candidate - baseline.
+        alpha: one-sided error rate, in (0, 1).
+        power: the chance of a pass, in (0, 1).
 
     Raises:
         StatisticsError: the difference is at or below -margin, or impossible at this rate.
@@ -52,7 +54,12 @@ def n_required(
 
 
 def n_least(*, margin: float, alpha: float = 0.05) -> int:
-    """Fewest pairs that could show the margin if not one answer differed: ⌈ln α/ln(1-m)⌉."""
+    """Fewest pairs that could show the margin if not one answer differed: ⌈ln α/ln(1-m)⌉.
+
+    Args:
+        margin: m, in (0, 1).
+        alpha: α, one-sided error rate, in (0, 1).
+    """
     return math.ceil(math.log(alpha) / math.log1p(-margin))
 
 
@@ -60,6 +67,10 @@ def n_least_anytime(*, margin: float, alpha: float = 0.05) -> int:
     """Fewest pairs after which an e-process could show the margin if not one answer differed.
 
     The first n at which the mixture of bets, each of which has won n times m, is worth 1 / α.
+
+    Args:
+        margin: m, in (0, 1).
+        alpha: α, one-sided error rate, in (0, 1).
     """
     growth = [math.log1p(bet * margin) for bet in bets(-margin)]
 
@@ -86,6 +97,15 @@ def detectable_effect(
 
     Miettinen's formula: n = ((z_α √ψ + z_β √(ψ - Δ²)) / Δ)². Where not even a rate of ψ, all of it
     losses, would be found, ψ is raised until it is.
+
+    Args:
+        n: pairs; a design effect may leave a fraction of one.
+        discordant: ψ, the rate of pairs in which exactly one side is right.
+        alpha: one-sided error rate, in (0, 1).
+        power: the chance to find the loss, in (0, 1).
+
+    Returns:
+        Δ, a share of the pairs; 1 where no loss would be found.
     """
 
     def surplus(effect: float) -> float:

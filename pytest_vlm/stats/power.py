@@ -140,7 +140,12 @@ def n_required_of_means(
     deff: float = 1.0,
     reach: float = 1.0,
 ) -> int:
-    """Fewest pairs with which a bounded score of an identical candidate passes "not worse"."""
+    """Fewest pairs with which a bounded score of an identical candidate passes "not worse".
+
+    Args:
+        margin: as in `pass_probability_of_means`; likewise `sd`, `alpha`, `deff` and `reach`.
+        power: the chance of a pass, in (0, 1).
+    """
 
     def enough(n: int) -> bool:
         chance = pass_probability_of_means(
@@ -208,6 +213,15 @@ def anytime_verdicts(
 
     Simulated: each replicate draws up to n pairs and stops where an e-process of
     `planning.bets` reaches 1 / α, for the claim or for "the candidate is inferior".
+
+    Args:
+        n: pairs that there are to look at.
+        margin: in (0, 1).
+        discordant: the rate of pairs in which exactly one side is right.
+        difference: the true candidate - baseline.
+        alpha: α, one-sided error rate.
+        replicates: how many are drawn.
+        seed: of the drawing.
 
     Returns:
         The share of replicates that pass, and the mean number of pairs until a verdict; n where

@@ -109,6 +109,7 @@ def sign_flip_p(
     Args:
         sums: (G,) what is flipped.
         rng: draws a sign for each.
+        resamples: how often all signs are drawn.
     """
     values = np.asarray(sums, dtype=np.float32)
     total, tie = float(values.sum()), TIE * float(np.abs(values).sum())
