@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 # pytester forgets modules that an inner run imported; compiled ones must not be imported twice.
-import torch  # noqa: F401
+import pytest_vlm.engine.loading  # noqa: F401
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux' accounting"),
