@@ -5,7 +5,6 @@ Whatever happens, no run ends because of it, and no answer is wrong.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import sqlite3
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from at_once import at_once
 from cached_answers import answer, key
 
 from pytest_vlm.cache import Cache
@@ -47,25 +47,10 @@ def begin(folder: Path, number: int, together: Barrier) -> None:
     assert None not in cache.predictions([(key(number), "s")])
 
 
-def at_once(folder: Path, processes: int) -> list[int | None]:
-    """Exit codes of processes that use a cache in the same moment."""
-    forking = multiprocessing.get_context("fork")
-    together = forking.Barrier(processes)
-    started = [
-        forking.Process(target=begin, args=(folder, number, together))
-        for number in range(processes)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(60)
-    return [process.exitcode for process in started]
-
-
 def test_processes_that_begin_a_cache_at_once_all_keep_their_answers(tmp_path, told):
     for attempt in range(20):
         folder = tmp_path / str(attempt)
-        assert at_once(folder, 8) == [0] * 8
+        assert at_once(begin, folder, 8) == [0] * 8
         assert None not in Cache(folder, told=told.append).predictions(
             [(key(n), "s") for n in range(8)]
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 import subprocess
@@ -13,6 +12,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from at_once import at_once
 
 from pytest_vlm.evaluation.dataset_digest import dataset_digest
 from pytest_vlm.evaluation.samples import Sample
@@ -65,22 +65,8 @@ def note_many(path: Path, number: int, together: Barrier) -> None:
         ledger.attempts("d")
 
 
-def at_once(path: Path, processes: int) -> list[int | None]:
-    forking = multiprocessing.get_context("fork")
-    together = forking.Barrier(processes)
-    started = [
-        forking.Process(target=note_many, args=(path, number, together))
-        for number in range(processes)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(60)
-    return [process.exitcode for process in started]
-
-
 def test_processes_at_once_lose_nothing(ledger):
-    assert at_once(ledger.path, 4) == [0] * 4
+    assert at_once(note_many, ledger.path, 4) == [0] * 4
     assert len(ledger.attempts("d")) == 40
 
 
