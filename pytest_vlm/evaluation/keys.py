@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 
 from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.settings import GenerationSettings, LoadSettings
+from pytest_vlm.versions import installed_versions
 
 SCHEMA = 3
 LIBRARIES = (
@@ -54,7 +54,7 @@ def checkpoint_key(
             asdict(load),
             asked,
             device,
-            dict(installed_versions() if versions is None else versions),
+            dict(installed_versions(LIBRARIES) if versions is None else versions),
         ]
     )
 
@@ -81,17 +81,6 @@ def score_key(score: str, judged: str, sample: Sample) -> str:
         sample: everything of it that a score may hold the answer against.
     """
     return _joined(score, judged, sample.reference_digest)
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of the libraries that an answer may depend on."""
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _digest(content: object) -> str:

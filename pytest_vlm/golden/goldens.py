@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -27,6 +26,7 @@ from pytest_vlm.paths import readable
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import Record
 from pytest_vlm.settings import Settings
+from pytest_vlm.versions import installed_versions
 
 LIBRARIES = ("pytest-vlm", "torch", "transformers", "numpy")
 # As safetensors spells them; the narrowest that a checkpoint is saved in is the one it computes in.
@@ -182,10 +182,4 @@ class Goldens:
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:
-        found = {}
-        for library in LIBRARIES:
-            try:
-                found[library] = version(library)
-            except PackageNotFoundError:
-                continue
-        return found
+        return installed_versions(LIBRARIES)

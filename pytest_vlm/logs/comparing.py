@@ -21,10 +21,10 @@ from pytest_vlm.logs.judging import LoggedScore
 from pytest_vlm.logs.pairing import PairedLogs
 from pytest_vlm.report.evidence import EvidenceFolder
 from pytest_vlm.report.model import CheckpointSummary, ClaimRecord, EventRecord, Record, RunReport
-from pytest_vlm.scores.libraries import installed_version
 from pytest_vlm.scores.text import exact_match
 from pytest_vlm.settings import Settings
 from pytest_vlm.stats.result import Claim
+from pytest_vlm.versions import installed_versions
 
 TEST = "compare"
 
@@ -72,7 +72,8 @@ class LogComparison:
             command=self.command,
             created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             samples=f"{len(self.logs.baseline.samples)} samples of two logs",
-            versions=self._versions(),
+            # No model runs, and the logs do not say what computed the answers.
+            versions=installed_versions(("pytest-vlm", *self.score.score.libraries)),
             checkpoints=tuple(
                 CheckpointSummary(name=name, source=source)
                 for name, source in zip(names, self.sources, strict=True)
@@ -80,11 +81,6 @@ class LogComparison:
             verdicts=(verdict,),
             records=tuple(records),
         )
-
-    def _versions(self) -> dict[str, str]:
-        """Of what judges here. No model runs, and the logs do not say what computed the answers."""
-        at_work = ("pytest-vlm", *self.score.score.libraries)
-        return {name: found for name in at_work if (found := installed_version(name))}
 
     def notes(self) -> Iterator[str]:
         """What a reader should know before the numbers."""

@@ -21,6 +21,7 @@ from pytest_vlm.progress import terminal_progress
 from pytest_vlm.pytest_run.findings import Findings, as_properties
 from pytest_vlm.pytest_run.selection import left_out
 from pytest_vlm.report.run_folder import RunFolder
+from pytest_vlm.versions import installed_versions
 
 if TYPE_CHECKING:
     from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -253,21 +254,9 @@ class Run:
             command=redact(shlex.join(["pytest", *map(str, self._config.invocation_params.args)])),
             created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             samples=asked,
-            versions=_versions(),
+            versions=installed_versions(LIBRARIES),
             checkpoints=tuple(self.session.describe(spec) for spec in self.session.everybody),
             verdicts=verdicts,
             records=tuple(self._findings.records),
             attempts=attempts,
         )
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from pytest_vlm.errors import SettingsError
-
-
-def installed_version(library: str) -> str:
-    """Of a distribution; empty where it is not installed."""
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return ""
+from pytest_vlm.versions import installed_version
 
 
 def require(library: str, user: str) -> None:

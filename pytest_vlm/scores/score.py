@@ -17,7 +17,8 @@ from pytest_vlm.heatmap.heatmap import Heatmap
 from pytest_vlm.kinds import Better, Kind
 from pytest_vlm.scores.code_digest import code_digest
 from pytest_vlm.scores.extraction import Extractor
-from pytest_vlm.scores.libraries import installed_version, require
+from pytest_vlm.scores.libraries import require
+from pytest_vlm.versions import installed_version
 
 Need = Literal["targets", "regions", "relevance", "baseline", "measurement"]
 

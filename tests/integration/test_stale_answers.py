@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_vlm.evaluation import keys
+from pytest_vlm import versions
 from pytest_vlm.report.model import SpeedRecord
 from pytest_vlm.session import Session
 from pytest_vlm.settings import GenerationSettings, Settings
@@ -110,8 +110,8 @@ def test_other_settings(bench, generation):
 
 @pytest.mark.parametrize("library", ["torch", "transformers", "tokenizers", "pillow"])
 def test_another_version_of_a_library(bench, library, monkeypatch):
-    installed = keys.version
+    installed = versions.version
     monkeypatch.setattr(
-        keys, "version", lambda name: "0.0.1" if name == library else installed(name)
+        versions, "version", lambda name: "0.0.1" if name == library else installed(name)
     )
     assert bench.run()[1:] == (COUNT, 0)

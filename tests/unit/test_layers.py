@@ -18,6 +18,7 @@ PURE = (
     "protocols",
     "errors",
     "kinds",
+    "versions",
     "checkpoint.native",
     "checkpoint.redaction",
     "checkpoint.spec",
