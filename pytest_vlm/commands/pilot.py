@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_vlm.commands.asking import Measured, Questions, choose_questions, measure
+from pytest_vlm.commands.margins import MARGINS, percent, points, table
 from pytest_vlm.commands.numbers import count, margin_of
-from pytest_vlm.commands.plan import MARGINS, Wish, percent, points, table
 from pytest_vlm.commands.saying import say
+from pytest_vlm.commands.wish import Wish
 from pytest_vlm.errors import SettingsError
 from pytest_vlm.progress import bar_text
 

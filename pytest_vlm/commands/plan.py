@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pytest_vlm.commands.margins import MARGINS, percent, points, table
 from pytest_vlm.commands.numbers import count, margin_of, number, share
 from pytest_vlm.commands.saying import say
+from pytest_vlm.commands.wish import Wish
 from pytest_vlm.errors import SettingsError
 
 EXAMPLES = """examples:
@@ -31,7 +31,6 @@ words:
   power       the chance that a candidate as good as the baseline gets its pass
   alpha       the chance that a candidate which really loses the whole margin passes a claim
 """
-MARGINS = (0.01, 0.02, 0.03, 0.05, 0.1)
 POWERS = (0.8, 0.9, 0.99)
 
 
@@ -76,65 +75,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     pilot.add_argument("--vlm-batch-size", default="16", metavar="N", help="default 16")
     pilot.add_argument("--vlm-system-prompt", metavar="TEXT", help="put before every question")
     parser.set_defaults(run=_plan)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the gate should be able to do.
-
-    Attributes:
-        claims: of the gate; all must pass.
-        power: the chance that they do, for a candidate as good as the baseline.
-        alpha: one-sided error rate of each.
-        deff: design effect: so many clustered samples say as much as one independent sample.
-    """
-
-    claims: int
-    power: float
-    alpha: float
-    deff: float = 1.0
-
-    def samples(self, margin: float, discordant: float, power: float | None = None) -> int:
-        """Samples for each claim, each planned at 1 - β/K."""
-        from pytest_vlm.stats.planning import n_required
-
-        each = self.each(power)
-        n = n_required(margin=margin, discordant=discordant, alpha=self.alpha, power=each)
-        return math.ceil(self.deff * n)
-
-    def chance(self, margin: float, discordant: float, n: int, difference: float = 0.0) -> float:
-        """That one claim passes with n samples."""
-        from pytest_vlm.stats.power import pass_probability
-
-        return pass_probability(
-            n=n,
-            margin=margin,
-            discordant=max(discordant, abs(difference)),
-            difference=difference,
-            alpha=self.alpha,
-            deff=self.deff,
-        )
-
-    def all(self, chance: float) -> float:
-        """The chance that every claim passes, from that of one."""
-        from pytest_vlm.stats.power import identical_pass_rate
-
-        return identical_pass_rate([chance] * self.claims)
-
-    def least(self, margin: float) -> int:
-        """Samples below which nothing could be shown even if not one answer differed."""
-        from pytest_vlm.stats.planning import n_least
-
-        return math.ceil(self.deff * n_least(margin=margin, alpha=self.alpha))
-
-    def each(self, power: float | None = None) -> float:
-        """The power of one claim."""
-        return 1 - (1 - (self.power if power is None else power)) / self.claims
-
-    @property
-    def all_claims(self) -> str:
-        """``the claim``, or ``all 5 claims``."""
-        return "the claim" if self.claims == 1 else f"all {self.claims} claims"
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -257,28 +197,6 @@ def _table_of_chances(wish: Wish, discordant: float, n: int) -> None:
     chances = [wish.chance(margin, discordant, n) for margin in MARGINS]
     rows = [[percent(one)] + [percent(wish.all(one))] * (wish.claims > 1) for one in chances]
     table(["margin", "one claim", f"all {wish.claims}"][: 1 + len(rows[0])], MARGINS, rows)
-
-
-def table(heads: Sequence[str], margins: Sequence[float], rows: Sequence[Sequence[str]]) -> None:
-    """Print a line for each margin, numbers to the right."""
-    cells = [heads, *([points(m), *row] for m, row in zip(margins, rows, strict=True))]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line, (first, *others) in enumerate(cells):
-        right = "".join(f"   {cell:>{w}}" for cell, w in zip(others, widths[1:], strict=True))
-        say(f"  {first:<{widths[0]}}{right}", {"light": line == 0})
-
-
-def points(share: float) -> str:
-    """``5 points``."""
-    return f"{100 * share:.6g} point{'s' * (share != 0.01)}"
-
-
-def percent(share: float) -> str:
-    """``93.4 %``; never 0 or 100 where it is not quite."""
-    shown = f"{100 * share:.1f}"
-    if shown == "100.0" and share < 1:
-        return "over 99.9 %"
-    return "under 0.1 %" if shown == "0.0" and share > 0 else f"{shown.removesuffix('.0')} %"
 
 
 def _wish(options: argparse.Namespace) -> Wish:
