@@ -50,9 +50,7 @@ def fingerprint(folder: Path, digest: Callable[[Path], str] | None = None) -> st
     return blake3(lines.encode("utf-8", "surrogateescape")).hexdigest(length=16)
 
 
-def patched_fingerprint(
-    base: str, patch: Patch, digest: Callable[[Path], str] | None = None
-) -> str:
+def patched_fingerprint(base: str, patch: Patch, digest: Callable[[Path], str]) -> str:
     """Of a base with something put over it. 32 hexadecimal digits.
 
     Args:
@@ -65,9 +63,8 @@ def patched_fingerprint(
     """
     from blake3 import blake3
 
-    of = digest or file_digest
     # Not a delta's own name: a renamed file is the same one.
-    digests = "".join(f"{of(path)}\n" for path in patch.files)
+    digests = "".join(f"{digest(path)}\n" for path in patch.files)
     return blake3(f"{patch.kind} over {base}\n{digests}".encode()).hexdigest(length=16)
 
 

@@ -31,7 +31,7 @@ class Located:
     remarks: tuple[str, ...] = ()
 
 
-def locate(spec: CheckpointSpec, downloads: Path | None = None) -> Located:
+def locate(spec: CheckpointSpec, downloads: Path | None) -> Located:
     """Find a checkpoint; one of a hub or a registry is downloaded.
 
     Args:

@@ -12,9 +12,7 @@ from pytest_vlm.errors import CheckpointError
 LONGEST = 4096
 
 
-def find_base(
-    spec: CheckpointSpec, patch: Patch, said: SaidBase, downloads: Path | None = None
-) -> Path:
+def find_base(spec: CheckpointSpec, patch: Patch, said: SaidBase, downloads: Path | None) -> Path:
     """The base's folder; one on the hub is downloaded.
 
     Args:

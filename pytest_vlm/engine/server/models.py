@@ -42,7 +42,7 @@ def choose_model(checkpoint: str, address: ServerAddress, served: Sequence[str])
     )
 
 
-def list_models(served: Sequence[str], like: str = "") -> str:
+def list_models(served: Sequence[str], like: str) -> str:
     """The models in words, those of a similar name first."""
     if not served:
         return "the server lists no models"
