@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 
 from pytest_vlm.errors import StatisticsError
+from pytest_vlm.stats.arguments import real
 from pytest_vlm.stats.distributions import normal_quantile, root
 
 POWER = 0.8
@@ -32,14 +33,15 @@ def n_required(
         power: the chance of a pass, in (0, 1).
 
     Raises:
-        StatisticsError: the difference is at or below -margin, or impossible at this rate.
+        StatisticsError: an argument outside its limits; the difference is at or below -margin, or
+            impossible at this rate.
     """
+    check_inside(margin=margin, alpha=alpha, power=power)
+    check_rate(discordant, difference)
     if difference + margin <= 0:
         raise StatisticsError(
             f"a difference of {difference:+g} can never show a margin of {margin}"
         )
-    if abs(difference) > discordant:
-        raise StatisticsError(f"a difference of {difference:+g} needs a discordant rate as large")
     b, c = (discordant - difference) / 2, (discordant + difference) / 2
     d0 = -margin
     linear = -b - c + (2 - c + b) * d0
@@ -59,7 +61,11 @@ def n_least(*, margin: float, alpha: float = 0.05) -> int:
     Args:
         margin: m, in (0, 1).
         alpha: α, one-sided error rate, in (0, 1).
+
+    Raises:
+        StatisticsError: an argument outside its limits.
     """
+    check_inside(margin=margin, alpha=alpha)
     return math.ceil(math.log(alpha) / math.log1p(-margin))
 
 
@@ -71,7 +77,11 @@ def n_least_anytime(*, margin: float, alpha: float = 0.05) -> int:
     Args:
         margin: m, in (0, 1).
         alpha: α, one-sided error rate, in (0, 1).
+
+    Raises:
+        StatisticsError: an argument outside its limits.
     """
+    check_inside(margin=margin, alpha=alpha)
     growth = [math.log1p(bet * margin) for bet in bets(-margin)]
 
     def shown(n: int) -> bool:
@@ -106,7 +116,13 @@ def detectable_effect(
 
     Returns:
         Δ, a share of the pairs; 1 where no loss would be found.
+
+    Raises:
+        StatisticsError: an argument outside its limits.
     """
+    real("n", n, low=0)
+    check_inside(alpha=alpha, power=power)
+    check_rate(discordant)
 
     def surplus(effect: float) -> float:
         return n - pairs_to_detect(effect=effect, discordant=discordant, alpha=alpha, power=power)
@@ -124,3 +140,24 @@ def pairs_to_detect(
     z_alpha, z_beta = normal_quantile(alpha), normal_quantile(1 - power)
     spread = z_alpha * math.sqrt(rate) + z_beta * math.sqrt(max(rate - effect**2, 0.0))
     return (spread / effect) ** 2
+
+
+def check_inside(**shares: float) -> None:
+    """Refuse a margin, an error rate or a power that is none.
+
+    Raises:
+        StatisticsError: one is not between 0 and 1, both left out.
+    """
+    for name, share in shares.items():
+        real(name, share, low=0, high=1)
+
+
+def check_rate(discordant: float, difference: float = 0.0) -> None:
+    """Refuse a rate of discordant pairs that is none, or that a difference cannot come from.
+
+    Raises:
+        StatisticsError: the rate is not between 0 and 1, or less than the difference.
+    """
+    real("discordant", discordant, low=0, high=1, closed="both")
+    if abs(real("difference", difference, low=-1, high=1, closed="both")) > discordant:
+        raise StatisticsError(f"a difference of {difference:+g} needs a discordant rate as large")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_vlm.errors import StatisticsError
+from pytest_vlm.stats.arguments import one_of, real
 from pytest_vlm.stats.clusters import least_deff
 from pytest_vlm.stats.distributions import (
     incomplete_beta,
@@ -25,7 +25,15 @@ from pytest_vlm.stats.distributions import (
 from pytest_vlm.stats.exact import TIE, critical_z
 from pytest_vlm.stats.mcnemar import mcnemar_midp
 from pytest_vlm.stats.means import UNSEEN
-from pytest_vlm.stats.planning import BETS, POWER, bets, n_least, pairs_to_detect
+from pytest_vlm.stats.planning import (
+    BETS,
+    POWER,
+    bets,
+    check_inside,
+    check_rate,
+    n_least,
+    pairs_to_detect,
+)
 from pytest_vlm.stats.proportions import EXACT_UP_TO
 from pytest_vlm.stats.result import Claim, ComparisonResult
 from pytest_vlm.stats.tango import tango_z
@@ -65,10 +73,15 @@ def pass_probability(
             clusters are few).
 
     Raises:
-        StatisticsError: the difference is impossible at this rate.
+        StatisticsError: an argument outside its limits, or a difference that is impossible at this
+            rate.
     """
-    if abs(difference) > discordant:
-        raise StatisticsError(f"a difference of {difference:+g} needs a discordant rate as large")
+    real("margin", margin, low=0, high=1, closed="both")
+    real("n", n, low=0, closed="left")
+    real("deff", deff, low=0)
+    check_inside(alpha=alpha)
+    check_rate(discordant, difference)
+    one_of("claim", claim, get_args(Claim))
     pairs = int(n / deff + TIE)
     ruling_out = claim in ("not_worse", "equivalent")
     if pairs < (n_least(margin=margin, alpha=alpha) if ruling_out else 1):
@@ -195,8 +208,14 @@ def identical_pass_rate(powers: Sequence[float]) -> float:
 
     The product, as if claims were independent. Claims about the same samples tend to agree, and
     then the rate is higher: in practice it is a lower bound. It never exceeds the smallest chance.
+
+    Raises:
+        StatisticsError: a chance that is not between 0 and 1.
     """
-    return math.prod(powers)
+    return math.prod(
+        real(f"powers[{i}]", chance, low=0, high=1, closed="both")
+        for i, chance in enumerate(powers)
+    )
 
 
 def anytime_verdicts(

@@ -16,6 +16,7 @@ from pytest_vlm.stats.planning import (
     n_least_anytime,
     n_required,
 )
+from pytest_vlm.stats.power import identical_pass_rate, pass_probability
 
 TABLE = {0.05: (167, 222, 383), 0.10: (274, 374, 673), 0.15: (389, 534, 974)}
 
@@ -96,3 +97,42 @@ def test_an_e_process_without_discordance_is_worth_one_over_alpha_first_there(al
         for pairs in (n - 1, n)
     )
     assert before < -math.log(alpha) <= there
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "said"),
+    [
+        (n_required, {"margin": 1.0, "discordant": 0.1}, "margin must lie between 0 and 1"),
+        (n_required, {"margin": 0.05, "discordant": 0.1, "alpha": 0}, "alpha must lie between"),
+        (n_required, {"margin": 0.05, "discordant": 0.1, "power": 1}, "power must lie between"),
+        (n_required, {"margin": 0.05, "discordant": -0.1}, "discordant must lie between 0 and 1"),
+        (n_required, {"margin": "5 %", "discordant": 0.1}, "margin must be a number, found '5 %'"),
+        (n_least, {"margin": 0}, "margin must lie between 0 and 1, found 0"),
+        (n_least, {"margin": 0.05, "alpha": 1.0}, "alpha must lie between"),
+        (n_least_anytime, {"margin": 0.0}, "margin must lie between"),
+        (n_least_anytime, {"margin": 0.05, "alpha": math.nan}, "alpha must lie between"),
+        (detectable_effect, {"n": 0, "discordant": 0.1}, "n must be finite and above 0"),
+        (detectable_effect, {"n": 100, "discordant": 1.5}, "discordant must lie between"),
+        (pass_probability, {"n": 10, "margin": 2, "discordant": 0.1}, "margin must lie between"),
+        (pass_probability, {"n": 10, "margin": 0.1, "discordant": 2}, "discordant must lie"),
+        (pass_probability, {"n": -1, "margin": 0.1, "discordant": 0.1}, "n must be finite"),
+        (
+            pass_probability,
+            {"n": 10, "margin": 0.1, "discordant": 0.1, "claim": "as_good"},
+            "unknown claim 'as_good'; known are not_worse",
+        ),
+        (
+            pass_probability,
+            {"n": 10, "margin": 0.1, "discordant": 0.1, "difference": 0.2},
+            r"a difference of \+0.2 needs a discordant rate as large",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_with_is_named(function, given, said):
+    with pytest.raises(StatisticsError, match=said):
+        function(**given)
+
+
+def test_a_chance_that_is_none_is_named():
+    with pytest.raises(StatisticsError, match=r"powers\[1\] must lie between 0 and 1, found 1.5"):
+        identical_pass_rate([0.9, 1.5])
