@@ -21,6 +21,18 @@ LIBRARIES = (
     "peft",
     "pillow",
     "numpy",
+    # What renders a prompt or spells its tokens,
+    "jinja2",
+    "sentencepiece",
+    "tiktoken",
+    # and what computes with packed weights, or by kernels of its own.
+    "accelerate",
+    "bitsandbytes",
+    "compressed-tensors",
+    "torchao",
+    "gptqmodel",
+    "flash-attn",
+    "kernels",
 )
 IN_THE_PLAN = ("batch_size", "batch_tokens")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_vlm.evaluation import keys
 from pytest_vlm.evaluation.keys import answer_key, checkpoint_key, heatmap_key, score_key
 from pytest_vlm.evaluation.samples import Region, Sample
 from pytest_vlm.settings import GenerationSettings, LoadSettings
@@ -42,9 +43,21 @@ def test_a_checkpoint_key_is_of_everything_that_computes(field, value):
     assert checkpoint_key(**{**ASKED, field: value}) != checkpoint_key(**ASKED)
 
 
+@pytest.mark.parametrize(
+    "library", ["torch", "pillow", "jinja2", "sentencepiece", "bitsandbytes", "flash-attn"]
+)
+def test_another_version_of_what_computes_is_another_key(library, monkeypatch):
+    without = {name: value for name, value in ASKED.items() if name != "versions"}
+    found = set()
+    for number in ("1.0", "1.1"):
+        monkeypatch.setattr(keys, "version", {library: number}.get)
+        found.add(checkpoint_key(**without))
+    assert len(found) == 2
+
+
 def test_all_keys_of_different_settings_differ():
-    keys = [checkpoint_key(**{**ASKED, f: v}) for f, vs in OTHERS.items() for v in vs]
-    assert len(set(keys)) == len(keys)
+    made = [checkpoint_key(**{**ASKED, f: v}) for f, vs in OTHERS.items() for v in vs]
+    assert len(set(made)) == len(made)
 
 
 def test_the_shape_of_batches_is_left_to_the_batch():
@@ -54,7 +67,7 @@ def test_the_shape_of_batches_is_left_to_the_batch():
 
 def test_an_answer_is_of_checkpoint_batch_and_content():
     other = replace(SAMPLE, messages=Sample.ask(id="1", image=b"j", query="q").messages)
-    keys = {
+    made = {
         answer_key("c", "b", SAMPLE),
         answer_key("d", "b", SAMPLE),
         answer_key("c", "a", SAMPLE),
@@ -64,7 +77,7 @@ def test_an_answer_is_of_checkpoint_batch_and_content():
         heatmap_key("c", "b", SAMPLE, method="attention", span=(0, 2), raw="x"),
         heatmap_key("c", "b", SAMPLE, method="rollout", span=(0, 1), raw="x"),
     }
-    assert len(keys) == 8
+    assert len(made) == 8
     assert answer_key("c", "b", replace(SAMPLE, id="2", targets=())) == answer_key("c", "b", SAMPLE)
 
 
