@@ -19,16 +19,24 @@ class LoadedModel:
         model: in evaluation mode.
         prompting: of its checkpoint.
         table: where it shares its weights.
+        stop: texts by which its checkpoint says that an answer ends.
         events: what a reviewer should know of how it was loaded.
         offloaded: whether its weights stay in host memory while it computes elsewhere.
     """
 
     def __init__(
-        self, *, model: Any, prompting: Prompting, table: TensorTable, events: tuple[str, ...] = ()
+        self,
+        *,
+        model: Any,
+        prompting: Prompting,
+        table: TensorTable,
+        stop: tuple[str, ...] = (),
+        events: tuple[str, ...] = (),
     ) -> None:
         self.model = model
         self.prompting = prompting
         self.table = table
+        self.stop = stop
         self.events = events
         self._sample = WeightSample(model)
         self.offloaded = False

@@ -21,6 +21,7 @@ from pytest_vlm.checkpoint.files.safetensors_header import read_header
 from pytest_vlm.checkpoint.native import not_native
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.engine.finite import check_finite
+from pytest_vlm.engine.generation.configuration import leave_out_other_searches
 from pytest_vlm.engine.generation.prompting import Prompting
 from pytest_vlm.engine.loaded import LoadedModel
 from pytest_vlm.engine.sharing.interning import TensorTable
@@ -95,6 +96,7 @@ def load_model(
     ) as error:  # fmt: skip
         raise EngineError(f"{who} could not be loaded: {error}") from error
     _check_complete(who, model, info)
+    stop = leave_out_other_searches(model)
     check_finite(who, table.settle(model, resting_device(spec.load)))
     unused = _names(info, "unexpected_keys")
     if unused:
@@ -103,6 +105,7 @@ def load_model(
         model=model.eval(),
         prompting=Prompting(folder, trust_remote_code=spec.trust_remote_code),
         table=table,
+        stop=stop,
         events=tuple(events),
     )
 

@@ -167,8 +167,9 @@ class LocalEngine:
             config = self._model.generation_config
             processors += draw_processors(config, settings.temperature, keys, prompt)
         criteria = StoppingCriteriaList([first])
-        if settings.stop:
-            criteria.append(StopTexts(tokenizer, settings.stop, prompt))
+        stop = (*settings.stop, *self._loaded.stop)
+        if stop:
+            criteria.append(StopTexts(tokenizer, stop, prompt))
         tokens = self._model.generate(
             **inputs,
             logits_processor=processors,
@@ -179,7 +180,7 @@ class LocalEngine:
             tokenizer,
             tokens[:, prompt:].tolist(),
             ends=self._end_tokens,
-            stop=settings.stop,
+            stop=stop,
             thinking=thinking,
             number=number,
         )

@@ -99,7 +99,11 @@ class LocalLoader:
     def _placed(self, spec: CheckpointSpec, base: LoadedModel, model: object) -> LoadedModel:
         """A twin, brought to its device: its base may have been offloaded meanwhile."""
         loaded = LoadedModel(
-            model=model, prompting=base.prompting, table=self._table, events=base.events
+            model=model,
+            prompting=base.prompting,
+            table=self._table,
+            stop=base.stop,
+            events=base.events,
         )
         loaded.move(resting_device(spec.load))
         return loaded

@@ -367,6 +367,42 @@ def test_without_a_chat_template_the_prompt_is_plain_and_says_so(tmp_path):
         assert "no chat template" in prediction.events[0]
 
 
+def own_generation_config(folder, **own):
+    """What a checkpoint with this in its generation config answers."""
+    save_tiny_llava(folder)
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **own}))
+    settings = Settings(
+        checkpoints=(f"own={folder}",), generation=GenerationSettings(max_new_tokens=4)
+    )
+    asked = [Sample.ask(id=f"{n}", image=picture(n, n), query="what is this ?") for n in (32, 40)]
+    with Session(settings, folder=folder) as session:
+        return [prediction.completions for prediction in session.predict(session.baseline, asked)]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"return_dict_in_generate": True},
+        {"do_sample": True, "num_return_sequences": 2},
+        {"prompt_lookup_num_tokens": 2},
+        {"penalty_alpha": 0.6, "top_k": 4},
+        {"max_time": 1e-6},
+    ],
+    ids=lambda own: next(reversed(own)),
+)
+def test_what_a_checkpoint_would_do_besides_taking_the_likeliest_token_is_left_out(tmp_path, own):
+    assert own_generation_config(tmp_path / "own", **own) == own_generation_config(tmp_path / "not")
+
+
+def test_a_checkpoints_own_stop_texts_end_its_answers(tmp_path):
+    whole = own_generation_config(tmp_path / "not")
+    second = whole[0][0].raw.split()[1]
+    (completion,), _ = own_generation_config(tmp_path / "own", stop_strings=[second])
+    assert completion.finish_reason == "stop"
+    assert completion.raw.strip() == whole[0][0].raw.split()[0]
+
+
 def test_of_several_templates_by_name_the_default_one_is_used(tmp_path):
     asked = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
     prompts = []

@@ -8,6 +8,30 @@ from typing import Any
 from pytest_vlm.settings import GenerationSettings
 
 
+def leave_out_other_searches(model: Any) -> tuple[str, ...]:
+    """Take out of a model's own settings what is no greedy search for one answer a row.
+
+    ``generate`` takes from there what it is not told. A limit in seconds goes as well: an answer
+    would depend on the machine.
+
+    Returns:
+        The texts that end its answers, which go as well: not every tokenizer can be searched for
+        them as ``generate`` does it.
+    """
+    own = model.generation_config.stop_strings or ()
+    model.generation_config.update(
+        stop_strings=None,
+        num_return_sequences=1,
+        return_dict_in_generate=False,
+        penalty_alpha=None,
+        dola_layers=None,
+        prompt_lookup_num_tokens=None,
+        assistant_early_exit=None,
+        max_time=None,
+    )
+    return (own,) if isinstance(own, str) else tuple(own)
+
+
 def greedy_config(model: Any, tokenizer: Any, settings: GenerationSettings) -> Any:
     """A ``GenerationConfig`` that takes the likeliest token; draws are made by a processor."""
     config = deepcopy(model.generation_config)
