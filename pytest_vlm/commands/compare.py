@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,9 @@ def _compare(options: argparse.Namespace) -> int:
         folder.prepare()
     except OSError as error:
         raise LogError(f"--report: cannot write to {options.report}: {error}") from error
-    report = comparison.report()
+    with warnings.catch_warnings():  # `_tell` says them, without a line of this program
+        warnings.simplefilter("ignore", UserWarning)
+        report = comparison.report()
     folder.write(report)
     return _tell(report, options.report, claimed=claim is not None)
 

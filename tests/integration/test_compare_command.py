@@ -41,6 +41,14 @@ def test_a_worse_log_is_held_and_the_flips_are_shown(tmp_path, compare, write):
     assert report["verdicts"][0]["verdict"] == "HOLD"
 
 
+def test_a_warning_is_said_once_and_shows_no_line_of_the_program(tmp_path, compare):
+    for name in "ab":
+        logged.lm_eval(tmp_path / f"{name}.jsonl", GOOD[:60])
+    done = compare("a.jsonl", "b.jsonl", "--margin", "0.1")
+    assert (done.stdout + done.stderr).count("if one answer in ten changes") == 1
+    assert ".py" not in done.stderr
+
+
 @pytest.mark.parametrize("score", ["exact_match", "anls"])
 def test_the_report_names_what_judged_and_no_library_that_did_not_run(tmp_path, compare, score):
     for name in "ab":
