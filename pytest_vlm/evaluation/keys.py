@@ -11,7 +11,7 @@ from pytest_vlm.evaluation.samples import Sample
 from pytest_vlm.settings import GenerationSettings, LoadSettings
 from pytest_vlm.versions import installed_versions
 
-SCHEMA = 3
+SCHEMA = 4
 LIBRARIES = (
     "pytest-vlm",
     "torch",

@@ -365,6 +365,8 @@ def test_without_a_chat_template_the_prompt_is_plain_and_says_so(tmp_path):
         sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
         (prediction,) = session.predict(session.baseline, [sample])
         assert "no chat template" in prediction.events[0]
+    asked = [sample, replace(sample, messages=(Message(role="user", parts=(Text(text="?"),)),))]
+    assert Prompting(folder).render(asked, GenerationSettings()) == ["<image>a cat ?", "?"]
 
 
 def own_generation_config(folder, **own):

@@ -128,7 +128,8 @@ class Prompting:
             ValueError: the chat template refuses one of them.
         """
         if self.template is None:
-            return [f"{self._image_token * len(one.frames)}\n{one.query}" for one in samples]
+            # No line break between them: PaliGemma, which has no template, knows none there.
+            return [f"{self._image_token * len(one.frames)}{one.query}" for one in samples]
         try:
             prompts: list[str] = self.tokenizer.apply_chat_template(
                 [_conversation(sample, settings.system_prompt) for sample in samples],
