@@ -43,7 +43,7 @@ class Measuring:
         find_meter: Callable[[CheckpointSpec], Meter | None],
         record: Callable[[Record], None],
         weights: Weights = dict,
-        watched: Watched = dict,
+        watched: Watched = tuple,
         expected: Callable[[CheckpointSpec], Mapping[str, int]] = _unknown,
     ) -> None:
         self._pool = pool

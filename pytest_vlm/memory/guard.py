@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from pytest_vlm.errors import MemoryLimitExceeded
@@ -17,7 +17,7 @@ from pytest_vlm.protocols import Meter
 NOWHERE = "this device"
 REST = "the rest of the block"
 ANSWERED = "answering"
-Watched = Callable[[], Mapping[str, weakref.ref[object]]]
+Watched = Callable[[], Sequence[tuple[str, weakref.ref[object]]]]
 
 
 class MemoryGuard:
@@ -123,14 +123,14 @@ class LeakCheck:
         meter: Meter | None,
         limit: int,
         release: Callable[[], None],
-        watched: Watched = dict,
+        watched: Watched = tuple,
     ) -> None:
         self._meter = meter
         self._limit = limit
         self._release = release
         self._watched = watched
         self._before = self._settled()
-        self._known = [ref for ref in watched().values() if ref() is not None]
+        self._known = [ref for _, ref in watched() if ref() is not None]
         self._tensors = LargeTensors()
 
     def judge(self) -> MemoryUse:
@@ -158,7 +158,7 @@ class LeakCheck:
         known = [ref() for ref in self._known]
         return {
             name: find_holder(ref)
-            for name, ref in self._watched().items()
+            for name, ref in self._watched()
             if ref() is not None and not any(ref() is one for one in known)
         }
 

@@ -107,6 +107,27 @@ def test_what_a_test_keeps_is_judged_after_it_ended(project, suite, keep, passes
         result.stdout.fnmatch_lines(["*limited to 16.0 MiB, leaked ??.? MiB on CPU*"])
 
 
+def test_each_test_that_keeps_a_model_is_told_though_an_earlier_one_did_too(project, suite):
+    suite(
+        """
+        import pytest
+
+        kept = []
+
+        @pytest.mark.vlm_memory(leak="1 GiB")
+        @pytest.mark.parametrize("keeps", [True, False, True])
+        def test_keeps(_vlm_session, checkpoint, predict, samples, keeps):
+            predict(samples)
+            if keeps:
+                kept.append(_vlm_session.engine(checkpoint))
+        """
+    )
+    project.samples(3)
+    result = project.gate(project.checkpoint("A"))
+    result.assert_outcomes(passed=3, errors=2)
+    result.stdout.fnmatch_lines(["*A is still there, held by *: kept?0?", "*: kept?1?"])
+
+
 def test_a_real_checkpoint_that_is_used_and_let_go_does_not_leak(project, suite):
     suite(LEAKING.format(mib=1, keep="pass"))
     project.samples(40)

@@ -74,7 +74,8 @@ cycle(cycles)
 loaded = pool.opened - opened
 after = settled()
 pool.clear()
-print(json.dumps({"grown": after - before, "loaded": loaded, "alive": list(pool.watched())}))
+alive = [name for name, _ in pool.watched()]
+print(json.dumps({"grown": after - before, "loaded": loaded, "alive": alive}))
 """
 
 

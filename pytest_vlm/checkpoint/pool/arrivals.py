@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -61,10 +61,9 @@ class Arrivals:
         self._say(away.spec, "was moved back from host memory", format_size(size))
         return away
 
-    def watched(self) -> Mapping[str, weakref.ref[object]]:
-        """Engines that were loaded and are still alive, the oldest of each checkpoint."""
-        self._handed_out = [(name, one) for name, one in self._handed_out if one() is not None]
-        return dict(reversed(self._handed_out))
+    def watched(self) -> Sequence[tuple[str, weakref.ref[object]]]:
+        """Engines that were loaded and are still alive, with their checkpoints' names."""
+        return tuple((name, one) for name, one in self._handed_out if one() is not None)
 
     def _second_chance(
         self, spec: CheckpointSpec, work: Callable[[], T], evict: Callable[[], int]

@@ -154,8 +154,8 @@ class EnginePool:
         with self._changed:
             return self._holdings.weights()
 
-    def watched(self) -> Mapping[str, weakref.ref[object]]:
-        """Engines that were handed out and are still alive, the oldest of each checkpoint.
+    def watched(self) -> Sequence[tuple[str, weakref.ref[object]]]:
+        """Engines that were handed out and are still alive, with their checkpoints' names.
 
         After `clear`, and when no lease is left, somebody outside of the pool holds them.
         """

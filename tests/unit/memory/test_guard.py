@@ -185,7 +185,7 @@ def check(meter, models, limit=10):
         meter,
         limit,
         release=lambda: None,
-        watched=lambda: {name: weakref.ref(model) for name, model in models.items()},
+        watched=lambda: [(name, weakref.ref(model)) for name, model in models.items()],
     )
 
 
