@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,27 +46,25 @@ class Marks:
 
 
 def read_marks(item: pytest.Item) -> Marks:
-    """The markers of a test.
+    """The markers of a test; of a limit that several give, the closest one's holds.
 
     Raises:
         SettingsError: an unknown keyword, or a value that makes no sense.
     """
-    memory = item.get_closest_marker("vlm_memory")
+    memory = list(item.iter_markers("vlm_memory"))
     claims = item.get_closest_marker("vlm_claims")
-    for marker, known in ((memory, {"peak", "leak"}), (claims, set())):
-        if marker is not None and set(marker.kwargs) - known:
-            unknown = sorted(set(marker.kwargs) - known)[0]
-            raise SettingsError(
-                f"{item.nodeid}: {marker.name} does not know {unknown!r}"
-                + (f"; it knows {', '.join(sorted(known))}" if known else "")
-            )
-    if memory is not None and memory.args:
-        raise SettingsError(f"{item.nodeid}: write vlm_memory(peak={memory.args[0]!r})")
-    limits = memory.kwargs if memory is not None else {}
+    limits: dict[str, Any] = {}
+    for marker in memory:
+        _check_keywords(item, marker, {"peak", "leak"})
+        if marker.args:
+            raise SettingsError(f"{item.nodeid}: write vlm_memory(peak={marker.args[0]!r})")
+        limits = {**marker.kwargs, **limits}
+    if claims is not None:
+        _check_keywords(item, claims, set())
     return Marks(
-        memory=memory is not None,
-        peak=_size(limits.get("peak")),
-        leak=_size(limits.get("leak")),
+        memory=bool(memory),
+        peak=_size(item, limits, "peak"),
+        leak=_size(item, limits, "leak"),
         requires=tuple(
             str(name) for marker in item.iter_markers("vlm_requires") for name in marker.args
         ),
@@ -84,5 +83,18 @@ def _count(item: pytest.Item, arguments: tuple[Any, ...]) -> int:
     return arguments[0]
 
 
-def _size(text: str | int | None) -> int | None:
-    return None if text is None else parse_size(text)
+def _check_keywords(item: pytest.Item, marker: pytest.Mark, known: set[str]) -> None:
+    unknown = sorted(set(marker.kwargs) - known)
+    if unknown:
+        raise SettingsError(
+            f"{item.nodeid}: {marker.name} does not know {unknown[0]!r}"
+            + (f"; it knows {', '.join(sorted(known))}" if known else "")
+        )
+
+
+def _size(item: pytest.Item, limits: Mapping[str, Any], name: str) -> int | None:
+    given = limits.get(name)
+    try:
+        return None if given is None else parse_size(given)
+    except SettingsError as error:
+        raise SettingsError(f"{item.nodeid}: vlm_memory: {name}: {error}") from None

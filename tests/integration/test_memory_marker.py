@@ -53,6 +53,45 @@ def test_an_unknown_keyword_is_refused_by_name(project, suite):
     result.stderr.fnmatch_lines(["*vlm_memory does not know 'peek'*"])
 
 
+@pytest.mark.parametrize("below", ["@pytest.mark.vlm_memory(leak='1 GiB')", ""])
+def test_the_limits_of_several_markers_all_hold(project, suite, below):
+    suite(
+        f"""
+        import numpy as np
+        import pytest
+
+        pytestmark = pytest.mark.vlm_memory(peak="100 MiB", leak="16 MiB")
+        kept = []
+
+        class TestMarked:
+            {below}
+            def test_fits(self, predict, samples):
+                predict(samples)
+                np.ones(200 * 2**17).sum()
+
+            @pytest.mark.vlm_memory(peak="300 MiB")
+            def test_has_more(self, predict, samples):
+                predict(samples)
+                kept.append(np.ones(200 * 2**17))
+        """
+    )
+    project.samples(3)
+    result = project.gate(project.checkpoint("A"))
+    result.assert_outcomes(failed=1, passed=1, errors=1)
+    result.stdout.re_match_lines_random(
+        [
+            r".*test_fits\[A\]: limited to 100\.0 MiB, allocated .*",
+            r".*test_has_more\[A\]: limited to 16\.0 MiB, leaked .*",
+        ]
+    )
+
+
+def test_a_size_that_is_none_is_refused_with_its_test(project, suite):
+    result = run(project, suite, "leak='six'")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*test_fits?A?: vlm_memory: leak: 'six' is not a size; write*"])
+
+
 def test_what_cannot_be_measured_is_not_measured_and_breaks_a_limit(project, suite):
     for words, outcome in (("", "passed"), ("peak='1 GiB'", "failed")):
         suite(SUITE.format(words=words))
