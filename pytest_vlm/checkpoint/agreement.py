@@ -23,12 +23,17 @@ TEXT_MODEL = r"(?:model\.)?(?:(?:language_model|text_model|llm)\.)?(?:model\.)?"
 EMBEDDING = re.compile(TEXT_MODEL + r"embed_tokens\.weight")
 LAYER = re.compile(TEXT_MODEL + r"layers\.(\d{1,9})\.")
 SMALL_FLOATS = frozenset(name for name, bits in BITS.items() if name[0] == "F" and bits <= 8)
+WHOLE_NUMBERS = frozenset(name for name in BITS if name[0] in "IU")
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def check_agreement(
-    path: Path, config: Mapping[str, Any], shapes: Shapes, dtypes: frozenset[str], largest_id: int
+    path: Path,
+    config: Mapping[str, Any],
+    shapes: Shapes,
+    dtypes: Mapping[str, str],
+    largest_id: int,
 ) -> None:
     """Refuse a configuration that belongs to other weights.
 
@@ -36,7 +41,7 @@ def check_agreement(
         path: of the folder.
         config: config.json.
         shapes: of the weights.
-        dtypes: of the weights, as safetensors spells them.
+        dtypes: of the same, as safetensors spells them.
         largest_id: of the tokenizer's vocabulary; -1 where unknown.
 
     Raises:
@@ -47,14 +52,20 @@ def check_agreement(
     _check_layers(path, text, shapes)
     if "quantization_config" in config:
         return
-    small = sorted(dtypes & SMALL_FLOATS)
-    if small:
-        raise CheckpointError(
-            f"{path} has weights of {', '.join(small)}, but its config.json has no "
-            "quantization_config, so nothing says how they are scaled; save them as bfloat16, or "
-            "copy the config.json that was saved with them"
-        )
+    _check_scaled(path, shapes, dtypes)
     _check_embedding(path, text, shapes, largest_id)
+
+
+def _check_scaled(path: Path, shapes: Shapes, dtypes: Mapping[str, str]) -> None:
+    """Whole numbers are buffers of stock models too, such as a mask or positions."""
+    for name, dtype in dtypes.items():
+        matrix = name.endswith(".weight") and len(shapes[name]) > 1
+        if dtype in SMALL_FLOATS or (matrix and dtype in WHOLE_NUMBERS):
+            raise CheckpointError(
+                f"{path}: {name} is of {dtype}, but config.json has no quantization_config, so "
+                "nothing says how it is scaled; save it as bfloat16, or copy the config.json that "
+                "was saved with the weights"
+            )
 
 
 def _check_depths(path: Path, config: Mapping[str, Any], tensors: int) -> None:

@@ -144,15 +144,15 @@ def _inspect(
     note = own_code(path, trusted=trust_remote_code)
     headers = read_headers(path)
     questions = read_question_files(path)
-    dtypes = {dtype for header in headers for dtype in header.dtypes.values()}
+    dtypes = {name: dtype for header in headers for name, dtype in header.dtypes.items()}
     shapes = {name: shape for header in headers for name, shape in header.shapes.items()}
-    check_agreement(path, config, shapes, frozenset(dtypes), questions.largest_id)
+    check_agreement(path, config, shapes, dtypes, questions.largest_id)
     folder = CheckpointFolder(
         path=path,
         architecture=architecture(config),
         parameters=sum(header.parameters for header in headers),
         bytes=sum(header.bytes for header in headers),
-        dtypes=tuple(sorted(dtypes)),
+        dtypes=tuple(sorted(set(dtypes.values()))),
         fingerprint=fingerprint(path, digest),
         signature=before,
         chat_template=questions.chat_template,

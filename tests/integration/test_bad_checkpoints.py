@@ -199,6 +199,17 @@ def a_configuration_of_240_terabytes(folder: Path) -> None:
     edit(folder / "config.json", text_config=text)
 
 
+@row(r"config\.json has text_config\.dtype = '__class__', which is no dtype of weights; copy")
+def a_dtype_that_is_none(folder: Path) -> None:
+    edit(folder / "config.json", text_config=CONFIG["text_config"] | {"dtype": "__class__"})
+
+
+@row(r"embed_tokens\.weight is of I8, .*no quantization_config, so nothing says how")
+def whole_numbers_without_scales(folder: Path) -> None:
+    changed = weights() | {EMBEDDING: torch.ones(8, 4, dtype=torch.int8)}
+    save_file(changed, folder / "model.safetensors")
+
+
 @row(
     r"needs code of its own: config\.json \(auto_map: modeling_evil\.Evil\).*Nothing of it was run"
 )
@@ -513,7 +524,7 @@ def a_billion_layers(folder: Path) -> None:
     edit(folder / "config.json", vision_config={"depth": 10**9})
 
 
-@row(r"has weights of F8_E4M3, but its config\.json has no quantization_config")
+@row(r": \S+ is of F8_E4M3, but config\.json has no quantization_config")
 def float8_without_scales(folder: Path) -> None:
     small = {name: value.to(torch.float8_e4m3fn) for name, value in weights().items()}
     save_file(small, folder / "model.safetensors")

@@ -28,6 +28,8 @@ WITH_CODE = (
 )
 OTHER_FILES = ("configuration_files", "fast_tokenizer_files", "transformers_weights")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+DTYPE = re.compile(r"(?:torch\.)?(?:b?float\d+\w*|float|half|double|auto)")
+PACKING = "quantization_config"
 LARGEST_INTEGER = 2**63 - 1
 
 
@@ -42,6 +44,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     _check_numbers(path, config)
     _check_text(path, config)
     _check_names(path, config)
+    _check_dtypes(path, config)
     return config
 
 
@@ -121,6 +124,19 @@ def _check_names(path: Path, config: Mapping[str, Any]) -> None:
                 f"{path} names the architecture {str(name)[:100]!r}, which is no name; copy the "
                 "config.json that was saved with these weights"
             )
+
+
+def _check_dtypes(path: Path, config: Mapping[str, Any]) -> None:
+    """Of the model and of its parts; transformers looks any such name up in torch."""
+    parts = {f"{k}.": v for k, v in config.items() if k.endswith("_config") and k != PACKING}
+    for name, part in {"": config, **parts}.items():
+        for key in ("dtype", "torch_dtype") if isinstance(part, dict) else ():
+            said = part.get(key)
+            if isinstance(said, str) and not DTYPE.fullmatch(said):
+                raise CheckpointError(
+                    f"{path} has {name}{key} = {said[:100]!r}, which is no dtype of weights; copy "
+                    "the config.json that was saved with these weights"
+                )
 
 
 def _check_numbers(path: Path, config: Mapping[str, Any]) -> None:

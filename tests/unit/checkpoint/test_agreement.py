@@ -18,8 +18,10 @@ SHAPES = {
 TEXT = {"vocab_size": 8, "hidden_size": 4, "num_hidden_layers": 2}
 
 
-def check(config, shapes=SHAPES, dtypes=frozenset({"BF16"}), largest_id=7):
-    check_agreement(Path("x"), config, shapes, dtypes, largest_id)
+def check(config, shapes=SHAPES, dtypes=(), largest_id=7):
+    check_agreement(
+        Path("x"), config, shapes, dict.fromkeys(shapes, "BF16") | dict(dtypes), largest_id
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,16 @@ def test_ids_without_a_row_are_refused():
 
 
 def test_float8_needs_scales():
+    packed = {"model.layers.0.w": "F8_E4M3"}
     with pytest.raises(CheckpointError, match=r"F8_E4M3, but .* no quantization_config"):
-        check(TEXT, dtypes=frozenset({"BF16", "F8_E4M3"}))
-    check(TEXT | {"quantization_config": {}}, dtypes=frozenset({"BF16", "F8_E4M3"}))
+        check(TEXT, dtypes=packed)
+    check(TEXT | {"quantization_config": {}}, dtypes=packed)
+
+
+@pytest.mark.parametrize("dtype", ["I8", "U8", "I32"])
+def test_whole_numbers_need_scales_where_they_are_a_matrix_of_weights(dtype):
+    packed = {"model.embed_tokens.weight": dtype}
+    with pytest.raises(CheckpointError, match=rf"embed_tokens\.weight is of {dtype}, but config"):
+        check(TEXT, dtypes=packed)
+    check(TEXT | {"quantization_config": {}}, dtypes=packed)
+    check(TEXT, dtypes={"model.layers.0.w": dtype})
