@@ -458,6 +458,18 @@ def test_no_text_may_spell_what_a_mark_of_a_picture_becomes(tmp_path):
     assert "its text contains <image>, which stands for a picture" in answers[2].events[0]
 
 
+@pytest.mark.parametrize(
+    "template", ["{% for i in range(10**9) %}x{% endfor %}", "{{ 1 // 0 }}", "{{ 1 + 'a' }}"]
+)
+def test_a_template_that_fails_is_an_error_of_the_samples(tmp_path, template):
+    folder = save_tiny_llava(tmp_path / "llava", template=template)
+    with Session(Settings(checkpoints=(f"A={folder}",)), folder=tmp_path) as session:
+        sample = Sample.ask(id="1", image=picture(32, 32), query="a cat ?")
+        (answer,) = session.predict(session.baseline, [sample])
+    assert answer.unusable == "error"
+    assert answer.events[0].startswith("the chat template refuses it: ")
+
+
 def test_weights_that_do_not_belong_to_the_configuration_are_refused(tmp_path):
     folder = save_tiny_llava(tmp_path / "renamed")
     weights = load_file(folder / "model.safetensors")
