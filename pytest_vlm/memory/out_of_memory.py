@@ -18,6 +18,9 @@ ALLOCATION = (
 """How libraries say it in a RuntimeError, in lower case: torch on the CPU (Linux, Windows), C++,
 cuBLAS, cuDNN, and the allocators of MPS, XPU and older versions of torch."""
 
+ONEDNN = "could not create a primitive"
+"""All that oneDNN says of it, on the CPU; of what it has no kernel for it says more."""
+
 OTHER_ERRORS = ("illegal memory access", "device-side assert")
 """After these a CUDA context is of no use, whatever else the message says."""
 
@@ -42,7 +45,9 @@ def _is_one(error: BaseException, text: str) -> bool:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in text for words in ALLOCATION)
+    if not isinstance(error, RuntimeError):
+        return False
+    return text == ONEDNN or any(words in text for words in ALLOCATION)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
