@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
+from transformers.quantizers.auto import AutoHfQuantizer
 from transformers.utils import logging as transformers_logging
 
 from pytest_vlm.checkpoint.device import OFFLOADED, accelerator
-from pytest_vlm.checkpoint.files.configuration import read_config
+from pytest_vlm.checkpoint.files.configuration import PACKING, read_config
 from pytest_vlm.checkpoint.files.safetensors_header import read_header
 from pytest_vlm.checkpoint.native import not_native
 from pytest_vlm.checkpoint.spec import CheckpointSpec
@@ -87,6 +88,7 @@ def load_model(
     table = TensorTable() if table is None else table
     _check_device(who, spec.load)
     events = list(_said_before(spec, folder))
+    _check_packing(who, folder)
     _check_size(spec, folder)
     transformers_logging.disable_progress_bar()
     try:
@@ -174,13 +176,34 @@ def _said_before(spec: CheckpointSpec, folder: Path) -> Iterator[str]:
     yield from not_native(capability, dtype, attention)
 
 
+def _check_packing(who: str, folder: Path) -> None:
+    """Whether transformers can unpack the weights: what it does not know it skips with a warning.
+
+    Packed weights would then be read as if they were plain ones.
+    """
+    packing = read_config(folder).get(PACKING)
+    if packing is None:
+        return
+    try:
+        known = AutoHfQuantizer.supports_quant_method(packing)
+    except (ValueError, TypeError, AttributeError):
+        known = False
+    if not known:
+        method = packing.get("quant_method") if isinstance(packing, dict) else packing
+        raise CheckpointError(
+            f"{who}: config.json says that the weights are packed by {method!r}, which the "
+            "installed transformers does not know and would pass over; install one that does, or "
+            "the library that adds it"
+        )
+
+
 def _check_size(spec: CheckpointSpec, folder: Path) -> None:
     """Whether the weights could fill what config.json describes, before that is allocated.
 
     What they do not fill is allocated and filled with random numbers, be it 240 TB.
     """
     config = read_config(folder)
-    if "quantization_config" in config:  # packed: several parameters in a stored value
+    if PACKING in config:  # packed: several parameters in a stored value
         return
     stored = sum(read_header(file).parameters for file in folder.glob("*.safetensors"))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -536,5 +537,18 @@ def test_a_shape_that_does_not_fit_is_named(tmp_path):
     with (
         Session(Settings(checkpoints=(f"shape={folder}",)), folder=tmp_path) as session,
         pytest.raises(CheckpointError, match=r"vocab_size = 18, but .* has 17 rows"),
+    ):
+        session.engine(session.baseline)
+
+
+@pytest.mark.parametrize("packing", [{"quant_method": "evil"}, {"bits": 4}, "int4"])
+def test_weights_that_nothing_here_can_unpack_are_refused(tmp_path, packing):
+    """A method that it does not know transformers passes over, and reads the weights as plain."""
+    folder = shutil.copytree(DIGITS / "checkpoints/strong", tmp_path / "packed")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": packing}))
+    with (
+        Session(Settings(checkpoints=(f"A={folder}",)), folder=tmp_path / "run") as session,
+        pytest.raises(CheckpointError, match=r"packed by .*, which the installed transformers"),
     ):
         session.engine(session.baseline)

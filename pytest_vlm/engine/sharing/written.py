@@ -43,6 +43,7 @@ class WeightSample:
     def let_go(self) -> None:
         """Hold no weight any more; what they were is still known."""
         self._places, self._counts, self._pieces, self._addresses = [], [], [], []
+        self._plain = True
 
     def differing(self) -> tuple[str, ...]:
         """Names of the weights that are no longer what they were."""
