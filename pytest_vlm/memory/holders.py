@@ -20,7 +20,7 @@ def find_holder(target: weakref.ref[Any]) -> str:
     """The shortest way from a name to the object: ``tests/test_x.py: KEPT[0].model``.
 
     Walks from the object to what refers to it, level by level, until it meets a module's global or
-    a class; the local of a frame is the next best. Stops after two seconds or 16 levels: a name is
+    a class; the local of a frame is the next best. Stops after two seconds of work or 16 levels: a name is
     a help, not a promise. Locals of running functions are no referrers for Python's collector.
 
     Returns:
@@ -34,7 +34,7 @@ def find_holder(target: weakref.ref[Any]) -> str:
     level, frame = [alive], None
     del alive
     ours = {id(above), id(found)}
-    until = time.monotonic() + SECONDS
+    until = time.thread_time() + SECONDS  # a busy machine shortens no search
     for _ in range(LEVELS):
         reached: list[Any] = []
         skipped = ours | {id(level), id(reached)}
@@ -44,7 +44,7 @@ def find_holder(target: weakref.ref[Any]) -> str:
                 return _told(parent, above)
             frame = frame or (parent if isinstance(parent, FrameType) else None)
             reached.append(parent)
-        if not reached or time.monotonic() > until:
+        if not reached or time.thread_time() > until:
             break
         level = reached[:WIDTH]
     return _told(frame, above) if frame is not None else ""
