@@ -27,10 +27,15 @@ def given_loaders(config: pytest.Config) -> dict[str, Loader]:
     """Of every implementation.
 
     Raises:
-        SettingsError: two of them give one name, or something else than a mapping to callables.
+        SettingsError: two of them give one name, or something else than a mapping to callables; or
+            one of them cannot import what it gives.
     """
     found: dict[str, Loader] = {}
-    for given in config.hook.pytest_vlm_loaders(config=config):
+    try:
+        every = config.hook.pytest_vlm_loaders(config=config)
+    except ImportError as error:
+        raise SettingsError(f"pytest_vlm_loaders cannot import its engine: {error}") from error
+    for given in every:
         if not isinstance(given, Mapping) or not all(
             isinstance(name, str) and callable(loader) for name, loader in given.items()
         ):

@@ -151,8 +151,12 @@ class Session:
             SamplesError: a samples file that is not usable.
         """
         self._parts.goldens.check_accepting(len(self.candidates))
-        allowed = self.settings.allow_different
-        for remark in inspect_all(self._contestants, self._parts.catalog, allowed):
+        for remark in inspect_all(
+            self._contestants,
+            self._parts.catalog,
+            self.settings.allow_different,
+            self.settings.engine,
+        ):
             self.record(remark)
         if self.settings.samples is not None and self.checkpoints:
             _ = self.samples

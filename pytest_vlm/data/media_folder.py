@@ -84,6 +84,8 @@ def _check(folder: Path, is_inside: Callable[[str], bool] | None, path: str) -> 
     """`is_inside` tells whether a path leads out of the folder; None where it may."""
     try:
         status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise SamplesError(f"cannot read the image {path}: it is a folder")
         is_link = stat.S_ISLNK(status.st_mode)
         if is_inside and not is_inside(path if is_link else os.path.dirname(path)):  # noqa: PTH120
             raise SamplesError(

@@ -16,6 +16,7 @@ from pytest_vlm.protocols import Engine, FingerprintedLoader, Loader
 
 GROUP = "pytest_vlm.loaders"
 SERVER = "server"
+BUILT_IN = ("local", "fake", SERVER)
 ENGINE = ("device", "no_relevance", "predict", "relevance", "close")
 
 

@@ -59,6 +59,11 @@ class GoldenCheck:
         """
         __tracebackhide__ = True
         limits, case = tolerance_of(tolerance), self.case
+        if not isinstance(heatmap, Heatmap):
+            raise GoldenError(
+                f"check compares the map that relevance(sample) gives, found "
+                f"{type(heatmap).__name__}; a picture is for check_image"
+            )
         sample = heatmap.sample
         if sample is None:
             raise GoldenError(

@@ -20,8 +20,9 @@ def find_holder(target: weakref.ref[Any]) -> str:
     """The shortest way from a name to the object: ``tests/test_x.py: KEPT[0].model``.
 
     Walks from the object to what refers to it, level by level, until it meets a module's global or
-    a class; the local of a frame is the next best. Stops after two seconds of work or 16 levels: a name is
-    a help, not a promise. Locals of running functions are no referrers for Python's collector.
+    a class; the local of a frame is the next best. Stops after two seconds of work or 16 levels: a
+    name is a help, not a promise. Locals of running functions are no referrers for Python's
+    collector.
 
     Returns:
         Empty where no name was found, or the object is gone.

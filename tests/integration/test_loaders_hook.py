@@ -55,6 +55,22 @@ def test_a_conftest_gives_an_engine(project, run):
     assert {(one["samples"], one["reused"]) for one in speeds} == {(0, 100)}
 
 
+def test_what_answers_is_said_because_nobody_compared_the_questions(project, run):
+    project.pytester.makeconftest(conftest('{"mine": Loader()}'))
+    run()
+    events = [one["event"] for one in project.report()["records"] if one["kind"] == "EventRecord"]
+    assert (
+        "the engine 'mine' answers: whether both see the same question is not known here" in events
+    )
+
+
+def test_an_engine_that_cannot_be_imported_is_named(project, run):
+    project.pytester.makeconftest(conftest('__import__("no_such_package")'))
+    result = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines("*cannot import its engine: No module named 'no_such_package'*")
+
+
 def test_a_conftest_that_gives_none_changes_nothing(project, run):
     project.pytester.makeconftest(conftest("None"))
     result = run()

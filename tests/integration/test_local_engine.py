@@ -253,13 +253,25 @@ def test_inputs_without_the_stock_processor_are_those_of_its_parts(digits):
         assert torch.equal(value, expected[name]), name
 
 
-def test_a_system_prompt_that_spells_a_picture_is_an_error(digits):
-    engine = digits.engine(digits.checkpoints[1])
-    settings = replace(digits.settings.generation, system_prompt="look at <|image_pad|>")
+@pytest.mark.parametrize(("family", "token"), [("digits", "<|image_pad|>"), ("llava", "<image>")])
+def test_a_system_prompt_that_spells_a_picture_is_an_error(request, family, token):
+    session = request.getfixturevalue(family)
+    engine = session.engine(session.checkpoints[-1])
+    settings = replace(session.settings.generation, system_prompt=f"look at {token}")
     asked = Sample.ask(id="1", image=picture(40, 30), query="what is this ?")
     ((answer,),) = engine.predict([[asked]], settings)
     assert answer.unusable == "error"
-    assert "its prompt has <|image_pad|> 2 times for 1 picture" in answer.events[0]
+    assert f"the system prompt contains {token}" in answer.events[0]
+
+
+def test_a_template_that_drops_a_picture_is_an_error(digits, monkeypatch):
+    engine, settings = digits.engine(digits.checkpoints[1]), digits.settings.generation
+    template = engine._prompting.template.replace("<|image_pad|>", "")
+    monkeypatch.setattr(engine._prompting, "template", template)
+    asked = Sample.ask(id="1", image=picture(40, 30), query="what is this ?")
+    ((answer,),) = engine.predict([[asked]], settings)
+    assert answer.unusable == "error"
+    assert "its prompt has <|image_pad|> 0 times for 1 picture" in answer.events[0]
 
 
 def test_a_prompt_beyond_the_context_is_an_error_of_that_sample_alone(digits):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Prompting:
         Raises:
             ValueError: one of them cannot be asked after all.
         """
-        self._refuse_image_tokens(questions)
+        self._refuse_image_tokens(questions, settings.system_prompt or "")
         prompts = self.render([question.sample for question in questions], settings)
         shown = [picture for question in questions for picture in question.pictures]
         distinct = {id(picture): picture for picture in shown}
@@ -141,14 +142,15 @@ class Prompting:
             raise ValueError(f"the chat template refuses it: {error}") from error
         return prompts
 
-    def _refuse_image_tokens(self, questions: Sequence[Question]) -> None:
+    def _refuse_image_tokens(self, questions: Sequence[Question], system_prompt: str) -> None:
         """A text that spells the image token would be taken for a picture."""
         messages = [m for question in questions for m in question.sample.messages]
         texts = [part.text for m in messages for part in m.parts if isinstance(part, Text)]
-        for token in self._image_tokens:
-            if any(token in text for text in texts):
+        written = [("its text", text) for text in texts] + [("the system prompt", system_prompt)]
+        for token, (where, text) in product(self._image_tokens, written):
+            if token in text:
                 raise ValueError(
-                    f"its text contains {token}, which stands for a picture; remove it: pictures "
+                    f"{where} contains {token}, which stands for a picture; remove it: pictures "
                     "are put where they stand among the message's parts"
                 )
 

@@ -109,6 +109,11 @@ def test_a_link_within_the_folder_is_followed(folder):
     assert len(open_dataset(write(folder, {**GOOD, "image": "link.png"}))) == 1
 
 
+def test_a_folder_as_a_picture_is_named_as_one(folder):
+    with pytest.raises(SamplesError, match=r"line 1: .*: it is a folder"):
+        open_dataset(write(folder, {**GOOD, "image": "."}))
+
+
 def test_pipes_as_pictures_are_refused_by_their_line(folder):
     os.mkfifo(folder / "pipe.png")
     with pytest.raises(SamplesError, match=r"line 2: .*pipe\.png: it is not a regular file"):

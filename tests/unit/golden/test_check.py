@@ -167,6 +167,8 @@ def test_the_answer_to_another_sample_never_matches(checker, accepted, heatmap, 
 
 
 def test_a_map_of_unknown_origin_is_refused(checker, accepted, heatmap, records):
+    with pytest.raises(GoldenError, match="found NoneType; a picture is for check_image"):
+        checker().check(None)
     with pytest.raises(GoldenError, match="does not say whose answer it explains"):
         checker().check(replace(heatmap, sample=None))
     assert records == []
