@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_vlm.evaluation import keys
+from pytest_vlm import versions
 from pytest_vlm.evaluation.keys import answer_key, checkpoint_key, heatmap_key, score_key
 from pytest_vlm.evaluation.samples import Region, Sample
 from pytest_vlm.settings import GenerationSettings, LoadSettings
@@ -50,7 +50,7 @@ def test_another_version_of_what_computes_is_another_key(library, monkeypatch):
     without = {name: value for name, value in ASKED.items() if name != "versions"}
     found = set()
     for number in ("1.0", "1.1"):
-        monkeypatch.setattr(keys, "version", {library: number}.get)
+        monkeypatch.setattr(versions, "version", {library: number}.get)
         found.add(checkpoint_key(**without))
     assert len(found) == 2
 
