@@ -143,7 +143,7 @@ class Assembly:
             evaluated=measuring.answers,
             measure=lambda spec: measuring.guard(spec, None, ANSWERING),
             progress=lambda what, done, total, memory=None, unit="samples": progress(
-                what, done, total, measuring.in_use(), unit
+                what, done, total, measuring.glance(last=done in (0, total)), unit
             ),
             look=batch_plan.LOOK if settings.sequential is None else shuffling.LOOK,
         )

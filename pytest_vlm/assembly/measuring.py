@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count
@@ -18,6 +19,8 @@ from pytest_vlm.memory.timeline import Weights
 from pytest_vlm.memory.use import MemoryUse
 from pytest_vlm.protocols import Meter
 from pytest_vlm.report.model import ANSWERING, EventRecord, MemoryRecord, Record, SpeedRecord
+
+GLANCE_SECONDS = 0.1
 
 
 def _unknown(_: CheckpointSpec) -> Mapping[str, int]:
@@ -58,6 +61,7 @@ class Measuring:
         self._blocks: list[tuple[str, MemoryUse]] = []
         self._collected = 0
         self._occasions = count(1)
+        self._glanced: tuple[float, int | None] = (0.0, None)
 
     def guard(self, spec: CheckpointSpec, limit: int | None, what: str) -> MemoryGuard:
         """A block whose peak is recorded, and limited where there is a limit in bytes."""
@@ -101,6 +105,16 @@ class Measuring:
     def in_use(self, what: str = "answering") -> int | None:
         """Note that `what` went on until now; gives the bytes in use, None where not measured."""
         return None if self._guard is None else self._guard.look(what)
+
+    def glance(self, *, last: bool) -> int | None:
+        """The bytes in use while answering, as they were at most a tenth of a second ago.
+
+        A small batch takes less than a look; the `last` one is looked at in any case.
+        """
+        now = time.monotonic()
+        if last or now - self._glanced[0] > GLANCE_SECONDS:
+            self._glanced = now, self.in_use()
+        return self._glanced[1]
 
     def take_account(self) -> str:
         """What the blocks since the last call took, step by step, as text; empty without any."""

@@ -159,7 +159,9 @@ class Answering:
                     digest, batch = one.batch.digest, asked.popleft()
                     check_answers(who.spec, batch, predictions, settings.completions)
                     planned = [replace(p, batch_plan=digest) for p in predictions]
-                    keys = [answer_key(who.key, digest, sample) for sample in batch]
+                    keys: Sequence[str] = one.keys
+                    if len(keys) < len(batch):  # some rows were not asked for
+                        keys = [answer_key(who.key, digest, sample) for sample in batch]
                     check_unwritten(who.spec, engine)
                     self._keep(who, list(zip(keys, planned, strict=True)))
                     yield one, planned
