@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_vlm.assembly.measuring import Measuring
+from pytest_vlm.assembly.measuring import GLANCE_SECONDS, Measuring
 from pytest_vlm.checkpoint.pool.pool import EnginePool
 from pytest_vlm.checkpoint.spec import CheckpointSpec
 from pytest_vlm.errors import SettingsError
@@ -96,3 +96,27 @@ def test_what_is_within_its_limit_needs_no_steps(measuring, meter, records):
         measuring.in_use("loading B")
     assert isinstance(records[0], MemoryRecord)
     assert not records[0].moments
+
+
+def test_a_glance_is_at_most_a_tenth_of_a_second_old(measuring, meter, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("pytest_vlm.assembly.measuring.time.monotonic", lambda: now[0])
+    with measuring.guard(B, None, ANSWERING):
+        assert measuring.glance(last=True) == 0
+        meter.take(6)
+        assert measuring.glance(last=False) == 0
+        now[0] += GLANCE_SECONDS * 1.01
+        assert measuring.glance(last=False) == 6
+        meter.take(5)
+        assert measuring.glance(last=True) == 11
+
+
+def test_the_last_glance_tells_what_answering_took(measuring, meter, records):
+    """However short it was: nothing of it is laid to the rest of the block."""
+    with measuring.guard(B, None, ANSWERING):
+        measuring.glance(last=True)
+        meter.take(6)
+        measuring.glance(last=False)
+        measuring.glance(last=True)
+    assert records[0].bytes == 6
+    assert measuring.glance(last=True) is None
